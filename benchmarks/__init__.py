@@ -1,0 +1,1 @@
+"""Measurements of size, quality and speed against what a user would pick instead."""

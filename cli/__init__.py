@@ -1,0 +1,1 @@
+"""The commands. They own paths, messages and exit codes; the work is done by the packages below."""

@@ -1,0 +1,1 @@
+"""Files: the .grain container, its carriers, and ordinary images in and out."""

@@ -1,0 +1,70 @@
+"""grain-codec: a face in a few hundred bytes.
+
+    import grain_codec
+    data = grain_codec.encode(image, max_bytes=300)     # a 1024x1024 face: PIL, numpy or torch
+    image = grain_codec.decode(data)                    # PIL again; kind="numpy" or "torch" for others
+
+Importing the package is cheap: torch is imported when the first face is encoded or decoded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from grain_codec.version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from grain_codec.codec import Codec
+
+__all__ = ["__version__", "decode", "encode", "load_model"]
+
+
+def load_model(name: str = "face-1024", device: str = "auto") -> Codec:
+    """A codec with the weights of a shipped model or of a `.safetensors` file; see `grain_codec.codec`."""
+    from grain_codec.codec import load_model
+
+    return load_model(name, device)
+
+
+def encode(image: Any, quality: int = 5, max_bytes: int | None = None, carrier: str = "grain") -> bytes | list[bytes]:
+    """Encodes a face, or each face of a torch batch, with the default model.
+
+    Args:
+        image: PIL image, numpy uint8 `[1024, 1024, 3]`, or torch `[3, 1024, 1024]` or `[B, 3, 1024, 1024]`
+            (uint8, or floats in [0, 1]).
+        quality: 1 to 8.
+        max_bytes: instead of a quality, the most bytes that a file may have.
+        carrier: "grain", or "png" for the 16x16 PNG.
+
+    Returns:
+        The file's bytes; a list of them for a batch.
+
+    Raises:
+        BadImage: the image is no 1024x1024 RGB picture.
+        TooLarge: `max_bytes` cannot be met; the text names the smallest size possible.
+    """
+    from grain_codec.pictures import to_pixels
+
+    codec = load_model()
+    pixels = to_pixels(image)
+    files = [codec.encode_face(face, quality, max_bytes, carrier) for face in pixels]
+    return files if getattr(image, "ndim", 3) == 4 else files[0]
+
+
+def decode(data: bytes | list[bytes], kind: str = "pil") -> Any:
+    """Decodes a file, or a list of files, with the default model.
+
+    Args:
+        data: bytes of a `.grain` file or of a PNG carrier.
+        kind: "pil" for a PIL image, "numpy" for uint8 `[1024, 1024, 3]`, "torch" for float32
+            `[3, 1024, 1024]` in [0, 1]; a list gives a list, of torch a batch `[B, 3, 1024, 1024]`.
+
+    Raises:
+        GrainError: a file is damaged, not ours, or of other weights.
+    """
+    from grain_codec.pictures import from_pixels
+
+    codec = load_model()
+    if isinstance(data, bytes):
+        return from_pixels([codec.decode_face(data)], kind)[0]
+    return from_pixels([codec.decode_face(each) for each in data], kind)
