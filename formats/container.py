@@ -1,0 +1,299 @@
+"""The .grain file: a face's payload with what a decoder must know beforehand, and a checksum.
+
+All numbers are little-endian; of two fields in a byte the one in the low half counts as the first.
+
+    offset  bytes     field         content
+    0       4         magic         8A 47 52 4E
+    4       low half  flags         bit 0: chunks follow; bits 1 to 3 are reserved and zero
+    4       high half version       1
+    5       1         fine quality  which quantiser steps the payload counts in
+    6       3         fingerprint   of the weights that the payload was made with
+    9       0 to 768  payload       all that is left before the CRC; its last byte is not zero
+    end     3         CRC           low 24 bits of the CRC-32 (as in zlib) of all bytes before it
+
+With bit 0 of the flags set, the payload's length stands before it and one or more chunks after it:
+
+    9       1 or 2    length        of the payload, LEB128
+            0 to 768  payload       its last byte is not zero
+            1         tag           02: EXIF, 04: ICC profile, 06: XMP, 08: alignment; see below for others
+            1 to 4    length        of the content, LEB128
+            0 or more content       then the tag of the next chunk, or the CRC
+
+Tags ascend strictly. A reader keeps a chunk whose tag it does not know, and refuses the file if that tag
+is odd (critical). All chunks take 1 MiB together at most, their tags and lengths included. LEB128 is seven
+bits a byte, low bits first, the top bit set on all bytes but the last, and as short as can be. An entropy
+decoder reads zeros past the end of a payload: zeros at its end would be another spelling of the same face.
+The CRC finds every single flipped bit; other damage goes unnoticed once in 2 ** 24.
+
+The bytes "face" at fine quality 22 under the weights a1b2c3, without and with an EXIF chunk "II":
+
+    8a 47 52 4e 10 16 a1 b2 c3 66 61 63 65 33 2e 34
+    8a 47 52 4e 11 16 a1 b2 c3 04 66 61 63 65 02 02 49 49 4c 7e 1e
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+from grain_codec.errors import BadImage, Corrupt, NotGrain, Truncated, UnsupportedVersion
+
+MAGIC = b"\x8aGRN"
+VERSION = 1
+CHUNKS_FOLLOW = 1
+FINGERPRINT_BYTES = 3
+MOST_PAYLOAD = 768
+MOST_LEB128_BYTES = 4
+MOST_CHUNK_BYTES = 1 << 20
+"""Bound on all chunks of a file together, their tags and lengths included."""
+
+EXIF = 0x02
+ICC_PROFILE = 0x04
+XMP = 0x06
+ALIGNMENT = 0x08
+CHUNK_NAMES = {EXIF: "EXIF", ICC_PROFILE: "ICC profile", XMP: "XMP", ALIGNMENT: "alignment"}
+
+
+@dataclass(frozen=True)
+class Field:
+    """A number of fixed width; `as_bytes` where people know it as a row of bytes rather than as a number."""
+
+    name: str
+    bits: int
+    meaning: str
+    as_bytes: bool = False
+
+    def show(self, value: int) -> str:
+        """The value as people read it."""
+        return value.to_bytes(self.bits // 8, "little").hex() if self.as_bytes else str(value)
+
+
+SETTINGS = (
+    Field("flags", 4, "bit 0: chunks follow; the others are reserved and zero"),
+    Field("version", 4, "of the format"),
+    Field("fine quality", 8, "which quantiser steps the payload counts in"),
+    Field("fingerprint", 8 * FINGERPRINT_BYTES, "of the weights that the payload was made with", as_bytes=True),
+)
+"""What a decoder must know beforehand; a carrier image holds the same bytes."""
+
+HEADER = (Field("magic", 8 * len(MAGIC), "tells a .grain file from others", as_bytes=True), *SETTINGS)
+CHUNK_HEAD = (Field("tag", 8, "lowest bit 1: critical"),)
+TRAILER = (Field("CRC", 24, "low bits of the CRC-32 of all bytes before it", as_bytes=True),)
+
+
+def width(fields: tuple[Field, ...]) -> int:
+    """Bytes that the fields take together."""
+    return sum(field.bits for field in fields) // 8
+
+
+OVERHEAD = width(HEADER) + width(TRAILER)
+"""Bytes of a file without chunks beyond its payload."""
+
+MOST_FILE = OVERHEAD + 2 + MOST_PAYLOAD + MOST_CHUNK_BYTES
+"""No .grain file is larger, in bytes; the 2 are the payload's length."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Something that travels along with a face: a tag from 0 to 255, and any bytes."""
+
+    tag: int
+    content: bytes
+
+    @property
+    def critical(self) -> bool:
+        """Whether a reader that does not know the tag must refuse the file: odd tags."""
+        return bool(self.tag & 1)
+
+
+@dataclass(frozen=True)
+class StoredFace:
+    """What a .grain file holds.
+
+    Attributes:
+        fine_quality: 0 to 255; the model says which of them it knows.
+        fingerprint: FINGERPRINT_BYTES bytes that name the model's weights.
+        payload: at most MOST_PAYLOAD bytes, the last of them not zero.
+        chunks: in strictly ascending order of tags.
+    """
+
+    fine_quality: int
+    fingerprint: bytes
+    payload: bytes
+    chunks: tuple[Chunk, ...] = ()
+
+
+def pack(face: StoredFace) -> bytes:
+    """The bytes of a .grain file.
+
+    Raises:
+        BadImage: the chunks, which come with the picture, take more than MOST_CHUNK_BYTES.
+        ValueError: the fine quality or a tag is out of range.
+    """
+    assert len(face.payload) <= MOST_PAYLOAD
+    assert not face.payload.endswith(b"\0"), "an encoder leaves out zeros at the end"
+    flags = CHUNKS_FOLLOW if face.chunks else 0
+    content = MAGIC + write_settings(flags, face.fine_quality, face.fingerprint)
+    content += (_leb128(len(face.payload)) + face.payload + _pack_chunks(face.chunks)) if flags else face.payload
+    return content + _checksum(content)
+
+
+def unpack(data: bytes) -> StoredFace:
+    """Reads what `pack` wrote; `pack` gives the same bytes for the result.
+
+    Raises:
+        NotGrain: the data starts like no .grain file.
+        Truncated: the data is too short to tell.
+        UnsupportedVersion: another version of the format, a reserved flag or an unknown critical chunk.
+        Corrupt: the data is damaged, or nothing that `pack` writes.
+    """
+    flags, fine_quality, fingerprint = _read_header(data)
+    content, trailer = data[: -width(TRAILER)], data[-width(TRAILER) :]
+    if trailer != _checksum(content):
+        raise Corrupt("the file is damaged or cut short: its checksum does not fit its content")
+    reader = _Reader(content[width(HEADER) :])
+    payload = reader.take(reader.leb128() if flags else len(reader.rest), MOST_PAYLOAD)
+    if payload.endswith(b"\0"):
+        raise Corrupt("the payload ends in a zero byte, which no encoder writes")
+    return StoredFace(fine_quality, fingerprint, payload, _read_chunks(reader) if flags else ())
+
+
+def describe(data: bytes) -> list[tuple[str, str]]:
+    """Names and values of all parts of a .grain file, as people read them; raises what `unpack` raises."""
+    face = unpack(data)
+    header, trailer = read_fields(HEADER, data[: width(HEADER)]), read_fields(TRAILER, data[-width(TRAILER) :])
+    rows = [(field.name, field.show(header[field.name])) for field in HEADER]
+    rows.append(("payload", f"{len(face.payload)} B"))
+    for chunk in face.chunks:
+        rows.append((CHUNK_NAMES.get(chunk.tag, f"chunk {chunk.tag:02x}"), f"{len(chunk.content)} B"))
+    return rows + [(field.name, field.show(trailer[field.name])) for field in TRAILER]
+
+
+def write_fields(fields: tuple[Field, ...], values: dict[str, int]) -> bytes:
+    """The bytes of fields that follow each other, the low bits of the first one first.
+
+    Raises:
+        ValueError: a value does not fit its field.
+    """
+    joined, position = 0, 0
+    for field in fields:
+        value = values[field.name]
+        if not 0 <= value < 1 << field.bits:
+            raise ValueError(f"{field.name} is {value}, not within 0 to {(1 << field.bits) - 1}")
+        joined |= value << position
+        position += field.bits
+    return joined.to_bytes(width(fields), "little")
+
+
+def read_fields(fields: tuple[Field, ...], data: bytes) -> dict[str, int]:
+    """Values of the fields by their names; `data` is exactly as wide as they are."""
+    assert len(data) == width(fields)
+    joined = int.from_bytes(data, "little")
+    values = {}
+    for field in fields:
+        values[field.name] = joined & ((1 << field.bits) - 1)
+        joined >>= field.bits
+    return values
+
+
+def write_settings(flags: int, fine_quality: int, fingerprint: bytes) -> bytes:
+    """The bytes of SETTINGS in this version of the format; raises what `write_fields` raises."""
+    assert len(fingerprint) == FINGERPRINT_BYTES
+    values = {"flags": flags, "version": VERSION, "fine quality": fine_quality}
+    return write_fields(SETTINGS, values | {"fingerprint": int.from_bytes(fingerprint, "little")})
+
+
+def read_settings(data: bytes, known_flags: int) -> tuple[int, int, bytes]:
+    """Flags, fine quality and fingerprint from the bytes of SETTINGS.
+
+    Raises:
+        UnsupportedVersion: the version is not VERSION, or a flag beyond `known_flags` is set.
+    """
+    values = read_fields(SETTINGS, data)
+    if values["version"] != VERSION:
+        raise UnsupportedVersion(f"the face is of format version {values['version']}; only {VERSION} is known here")
+    if values["flags"] & ~known_flags:
+        raise UnsupportedVersion(f"the face uses a feature that is not known here (flags {values['flags']:04b})")
+    return values["flags"], values["fine quality"], values["fingerprint"].to_bytes(FINGERPRINT_BYTES, "little")
+
+
+def _read_header(data: bytes) -> tuple[int, int, bytes]:
+    """Flags, fine quality and fingerprint of a file whose size can be right."""
+    if not MAGIC.startswith(data[: len(MAGIC)]):
+        raise NotGrain(f"this is no .grain file: it does not start with the bytes {MAGIC.hex(' ')}")
+    if len(data) < OVERHEAD:
+        raise Truncated(f"the file ends after {len(data)} bytes; every .grain file has at least {OVERHEAD}")
+    # Version and flags come before the checksum: another version may have another one.
+    settings = read_settings(data[len(MAGIC) : width(HEADER)], known_flags=CHUNKS_FOLLOW)
+    most = MOST_FILE if settings[0] & CHUNKS_FOLLOW else OVERHEAD + MOST_PAYLOAD
+    if len(data) > most:
+        raise Corrupt(f"the file has {len(data)} bytes; one of its kind has at most {most}")
+    return settings
+
+
+def _checksum(content: bytes) -> bytes:
+    """The TRAILER that goes with all bytes before it."""
+    return write_fields(TRAILER, {"CRC": zlib.crc32(content) & 0xFFFFFF})
+
+
+def _pack_chunks(chunks: tuple[Chunk, ...]) -> bytes:
+    """Chunks as they stand in a file."""
+    tags = [chunk.tag for chunk in chunks]
+    assert tags == sorted(set(tags)), "tags ascend, and none comes twice"
+    assert all(tag in CHUNK_NAMES for tag in tags if tag & 1), "no reader would take an unknown critical chunk"
+    packed = b""
+    for chunk in chunks:
+        packed += write_fields(CHUNK_HEAD, {"tag": chunk.tag}) + _leb128(len(chunk.content)) + chunk.content
+    if len(packed) > MOST_CHUNK_BYTES:
+        raise BadImage(f"the metadata take {len(packed)} bytes; a .grain file holds at most {MOST_CHUNK_BYTES}")
+    return packed
+
+
+def _read_chunks(reader: _Reader) -> tuple[Chunk, ...]:
+    """All that is left, as chunks."""
+    if not 0 < len(reader.rest) <= MOST_CHUNK_BYTES:
+        raise Corrupt(f"the file has {len(reader.rest)} bytes of chunks, not 1 to {MOST_CHUNK_BYTES}")
+    chunks: list[Chunk] = []
+    while reader.rest:
+        tag = read_fields(CHUNK_HEAD, reader.take(1, 1))["tag"]
+        if chunks and tag <= chunks[-1].tag:
+            raise Corrupt(f"chunk {tag:02x} follows chunk {chunks[-1].tag:02x}, but tags ascend")
+        chunks.append(Chunk(tag, reader.take(reader.leb128(), MOST_CHUNK_BYTES)))
+        if chunks[-1].critical and tag not in CHUNK_NAMES:
+            raise UnsupportedVersion(f"the face needs a reader that knows chunk {tag:02x}")
+    return tuple(chunks)
+
+
+def _leb128(value: int) -> bytes:
+    """A whole number, seven bits a byte, the low ones first."""
+    written = bytearray()
+    while value >= 0x80:
+        written.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes(written) + bytes([value])
+
+
+class _Reader:
+    """Takes bytes off the front; a length is checked against what is left before it is used."""
+
+    def __init__(self, content: bytes):
+        self.rest = memoryview(content)
+
+    def take(self, count: int, most: int) -> bytes:
+        """The next `count` bytes; Corrupt where so many are not left, or more than `most`."""
+        if count > min(len(self.rest), most):
+            raise Corrupt(f"the file claims {count} bytes where it can have {min(len(self.rest), most)}")
+        taken, self.rest = bytes(self.rest[:count]), self.rest[count:]
+        return taken
+
+    def leb128(self) -> int:
+        """The next LEB128 number; Corrupt where it is too long, or not as short as can be."""
+        value = 0
+        for shift in range(0, 7 * MOST_LEB128_BYTES, 7):
+            (byte,) = self.take(1, 1)
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                if byte == 0 and shift:
+                    raise Corrupt("a length is not written as short as can be")
+                return value
+        raise Corrupt(f"a length takes more than {MOST_LEB128_BYTES} bytes")

@@ -1,0 +1,277 @@
+"""The carrier: a PNG of 16x16 pixels that holds a face where only images can travel.
+
+It is an ordinary RGB PNG of 8 bits with one chunk more, before the pixels:
+
+    grIn    ancillary, private, safe to copy; 5 bytes: version 1 and no flags (10), fine quality, and the
+            fingerprint of the weights, all as in a .grain file
+
+Image programs may write the same pixels anew: as a palette, interlaced, greyscale, without the chunk.
+All of that is read. Nothing is decoded before every chunk was checked, and decoders see only those
+chunks that the pixels depend on: no text, colour profile or animation of a stranger is ever unpacked.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from grain_codec.errors import Corrupt, NotGrain, Truncated, UnsupportedVersion
+from grain_codec.formats.container import SETTINGS, read_settings, width, write_settings
+from grain_codec.spec import GRID
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PRIVATE_CHUNK = b"grIn"
+MOST_FILE = 1 << 16
+"""Bound on a carrier's bytes; `pack` needs less than a kilobyte."""
+
+MOST_CHUNKS = 256
+
+GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6
+SAMPLES = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGB_ALPHA: 4}
+"""Samples of a pixel, by PNG's colour type."""
+
+DEPTHS = {GREY: (1, 2, 4, 8, 16), RGB: (8, 16), PALETTE: (1, 2, 4, 8), GREY_ALPHA: (8, 16), RGB_ALPHA: (8, 16)}
+"""Bits of a sample that PNG allows, by colour type."""
+
+INTERLACED_PASSES = ((2, 2), (2, 2), (4, 2), (4, 4), (8, 4), (8, 8), (16, 8))
+"""Columns and rows of the seven images that an interlaced one of 16x16 pixels consists of."""
+
+_HEADER = struct.Struct(">IIBBBBB")
+_ANCILLARY = rb"(?: (?!tRNS)[a-z][A-Za-z]{3})*"
+_CHUNK_ORDER = re.compile(
+    rb"IHDR%b(?: PLTE%b)?(?: tRNS%b)?(?: IDAT)+%b IEND" % (_ANCILLARY, _ANCILLARY, _ANCILLARY, _ANCILLARY)
+)
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """What a carrier image holds.
+
+    Attributes:
+        pixels: uint8 `[16, 16, 3]`, RGB.
+        fine_quality: 0 to 255; None where the private chunk is missing.
+        fingerprint: 3 bytes that name the model's weights; None where the private chunk is missing.
+    """
+
+    pixels: np.ndarray
+    fine_quality: int | None
+    fingerprint: bytes | None
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How a PNG of 16x16 pixels stores them."""
+
+    colour_type: int
+    depth: int
+    interlaced: bool
+
+    @property
+    def inflated_bytes(self) -> int:
+        """Size of the pixels with the filter byte of each row, before compression."""
+        pixel_bits = SAMPLES[self.colour_type] * self.depth
+        passes = INTERLACED_PASSES if self.interlaced else ((GRID, GRID),)
+        return sum(rows * (1 + -(-columns * pixel_bits // 8)) for columns, rows in passes)
+
+
+def is_png(data: bytes) -> bool:
+    """Whether the data starts as every PNG does."""
+    return data.startswith(SIGNATURE)
+
+
+def pack(carrier: Carrier) -> bytes:
+    """The bytes of a carrier image.
+
+    Raises:
+        ValueError: the fine quality is out of range.
+    """
+    assert carrier.pixels.shape == (GRID, GRID, 3) and carrier.pixels.dtype == np.uint8
+    assert (carrier.fine_quality is None) == (carrier.fingerprint is None)
+    chunks = [(b"IHDR", _HEADER.pack(GRID, GRID, 8, RGB, 0, 0, 0))]
+    if carrier.fine_quality is not None and carrier.fingerprint is not None:
+        chunks.append((PRIVATE_CHUNK, write_settings(0, carrier.fine_quality, carrier.fingerprint)))
+    return _join([*chunks, (b"IDAT", _deflate(carrier.pixels)), (b"IEND", b"")])
+
+
+def unpack(data: bytes) -> Carrier:
+    """Reads a carrier image, from `pack` or written anew by an image program.
+
+    Raises:
+        NotGrain: the data is no PNG, or not an opaque one of 16x16 pixels and 8 bits.
+        Truncated: the data ends before the image does.
+        UnsupportedVersion: the private chunk is of another version, or a critical chunk is unknown.
+        Corrupt: the data is damaged, or breaks the rules of PNG or of the private chunk.
+    """
+    layout = _read_layout(data)
+    chunks = _read_chunks(data)
+    fine_quality, fingerprint = _read_private([content for kind, content in chunks if kind == PRIVATE_CHUNK])
+    return Carrier(_read_pixels(chunks, layout), fine_quality, fingerprint)
+
+
+def _read_layout(data: bytes) -> _Layout:
+    """Reads the first chunk and refuses images that are no carriers, before anything else is looked at."""
+    if not SIGNATURE.startswith(data[: len(SIGNATURE)]):
+        raise NotGrain("this is no PNG, so it is no carrier image")
+    kind, content = _read_chunk(data, len(SIGNATURE))
+    if kind != b"IHDR" or len(content) != _HEADER.size:
+        raise Corrupt("the PNG does not start with its header")
+    columns, rows, depth, colour_type, compression, filtering, interlacing = _HEADER.unpack(content)
+    if (columns, rows) != (GRID, GRID):
+        raise NotGrain(f"a carrier image has {GRID}x{GRID} pixels; this one has {columns}x{rows}")
+    if len(data) > MOST_FILE:
+        raise NotGrain(f"a carrier image has at most {MOST_FILE} bytes; this one has {len(data)}")
+    if depth not in DEPTHS.get(colour_type, ()) or compression or filtering or interlacing > 1:
+        raise Corrupt("the header of the PNG breaks the rules of PNG")
+    if depth == 16:
+        raise NotGrain("a carrier image has 8 bits a sample; this one has 16")
+    return _Layout(colour_type, depth, bool(interlacing))
+
+
+def _read_chunk(data: bytes, position: int) -> tuple[bytes, bytes]:
+    """Type and content of the chunk at a position."""
+    left = len(data) - position - 12
+    if left < 0:
+        raise Truncated("the PNG ends before its last chunk")
+    length, kind = struct.unpack_from(">I4s", data, position)
+    if length > left:
+        raise Truncated(f"a chunk of the PNG claims {length} bytes; the file has {left}")
+    content = data[position + 8 : position + 8 + length]
+    if data[position + 8 + length : position + 12 + length] != _checksum(kind, content):
+        raise Corrupt("the PNG is damaged: the checksum of a chunk does not fit its content")
+    return kind, content
+
+
+def _read_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Types and contents of all chunks, which stand in an order that PNG allows."""
+    chunks: list[tuple[bytes, bytes]] = []
+    position = len(SIGNATURE)
+    while not chunks or chunks[-1][0] != b"IEND":
+        if len(chunks) == MOST_CHUNKS:
+            raise Corrupt(f"the PNG has more than {MOST_CHUNKS} chunks")
+        chunks.append(_read_chunk(data, position))
+        position += 12 + len(chunks[-1][1])
+    if position != len(data) or chunks[-1][1]:
+        raise Corrupt("something follows the end of the PNG")
+    kinds = [kind for kind, _ in chunks]
+    for kind in kinds:
+        if kind[:1].isupper() and kind not in (b"IHDR", b"PLTE", b"IDAT", b"IEND"):
+            raise UnsupportedVersion(f"the PNG needs a reader that knows the chunk {kind!r}")
+    if not _CHUNK_ORDER.fullmatch(b" ".join(kinds)):
+        raise Corrupt("the chunks of the PNG are not in an order that PNG allows")
+    return chunks
+
+
+def _read_private(contents: list[bytes]) -> tuple[int | None, bytes | None]:
+    """Fine quality and fingerprint, from the contents of all chunks of the private type."""
+    if not contents:
+        return None, None
+    if len(contents) > 1:
+        raise Corrupt("the carrier image has its private chunk twice")
+    (content,) = contents
+    if len(content) < width(SETTINGS):
+        raise Corrupt(f"the private chunk has {len(content)} bytes, not {width(SETTINGS)}")
+    # A longer chunk may be another version's, and should be refused as such.
+    _, fine_quality, fingerprint = read_settings(content[: width(SETTINGS)], known_flags=0)
+    if len(content) > width(SETTINGS):
+        raise Corrupt(f"the private chunk has {len(content)} bytes, not {width(SETTINGS)}")
+    return fine_quality, fingerprint
+
+
+def _read_pixels(chunks: list[tuple[bytes, bytes]], layout: _Layout) -> np.ndarray:
+    """Pixels of a carrier image, uint8 `[16, 16, 3]`."""
+    parts = {kind: content for kind, content in chunks if kind in (b"IHDR", b"PLTE", b"tRNS", b"IEND")}
+    parts[b"IDAT"] = b"".join(content for kind, content in chunks if kind == b"IDAT")
+    _check_inflated(parts[b"IDAT"], layout.inflated_bytes)
+    colours = _count_colours(parts, layout)
+    if layout.colour_type != PALETTE:
+        parts.pop(b"PLTE", None)
+    kept = [(kind, parts[kind]) for kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND") if kind in parts]
+    try:
+        with Image.open(io.BytesIO(_join(kept)), formats=["PNG"]) as image:
+            stored, pixels = np.asarray(image), np.asarray(image.convert("RGBA"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise Corrupt(f"the pixels of the PNG cannot be read: {error}") from error
+    if layout.colour_type == PALETTE and stored.max() >= colours:
+        raise Corrupt("a pixel of the PNG has a colour that is not in its palette")
+    if (pixels[:, :, 3] != 255).any():
+        raise NotGrain("a carrier image is opaque; this one is not")
+    return np.ascontiguousarray(pixels[:, :, :3])
+
+
+def _count_colours(parts: dict[bytes, bytes], layout: _Layout) -> int:
+    """Colours of the palette, 0 where there is none; refuses palettes and transparency that cannot be."""
+    size, transparent = len(parts.get(b"PLTE", b"")), len(parts.get(b"tRNS", b""))
+    if layout.colour_type != PALETTE:
+        if b"tRNS" in parts:
+            # Pillow compares the transparent colour wrongly with greys of 2 and 4 bits.
+            raise NotGrain("a carrier image is opaque; this one has a transparent colour")
+        return 0
+    if size % 3 or not 3 <= size <= 3 << layout.depth or transparent > size // 3:
+        raise Corrupt("the palette of the PNG breaks the rules of PNG")
+    return size // 3
+
+
+def _check_inflated(compressed: bytes, expected: int) -> None:
+    """Inflates at most one byte too many.
+
+    Raises:
+        Corrupt: the data is not exactly one stream of exactly the expected size.
+    """
+    inflater = zlib.decompressobj()
+    try:
+        inflated = inflater.decompress(compressed, expected + 1)
+    except zlib.error as error:
+        raise Corrupt(f"the pixels of the PNG cannot be read: {error}") from error
+    if len(inflated) != expected or not inflater.eof or inflater.unused_data:
+        raise Corrupt(f"the pixels of the PNG do not take the {expected} bytes that its header tells")
+
+
+def _checksum(kind: bytes, content: bytes) -> bytes:
+    """The CRC at the end of a chunk."""
+    return struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))
+
+
+def _join(chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """A PNG of chunks, each a type and a content."""
+    written = (struct.pack(">I", len(content)) + kind + content + _checksum(kind, content) for kind, content in chunks)
+    return SIGNATURE + b"".join(written)
+
+
+def _deflate(pixels: np.ndarray) -> bytes:
+    """The smallest stream found: rows all filtered alike, or each so that the least is left of it."""
+    filtered = _filter(pixels)
+    remainders = np.abs(filtered[:, :, 1:].view(np.int8).astype(np.int64)).sum(axis=2)
+    mixed = np.take_along_axis(filtered, remainders.argmin(axis=0)[None, :, None], axis=0)
+    strategies = (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED, zlib.Z_HUFFMAN_ONLY)
+    streams = []
+    for rows in [*filtered, mixed]:
+        for strategy in strategies:
+            deflater = zlib.compressobj(level=9, memLevel=9, strategy=strategy)
+            streams.append(deflater.compress(rows.tobytes()) + deflater.flush())
+    return min(streams, key=len)
+
+
+def _filter(pixels: np.ndarray) -> np.ndarray:
+    """The pixels after each of PNG's five filters, uint8 `[5, 16, 1 + 48]`: each row with its filter in front."""
+    values = pixels.reshape(GRID, 3 * GRID).astype(np.int64)
+    padded = np.pad(values, ((1, 0), (3, 0)))
+    left, above, corner = padded[1:, :-3], padded[:-1, 3:], padded[:-1, :-3]
+    predictions = [np.zeros_like(values), left, above, (left + above) // 2, _paeth(left, above, corner)]
+    filtered = np.pad(values - np.stack(predictions), ((0, 0), (0, 0), (1, 0)))
+    filtered[:, :, 0] = np.arange(len(predictions))[:, None]
+    return filtered.astype(np.uint8)
+
+
+def _paeth(left: np.ndarray, above: np.ndarray, corner: np.ndarray) -> np.ndarray:
+    """Which of three neighbours lies nearest to left + above - corner; on a tie the first one."""
+    estimate = left + above - corner
+    neighbours = np.stack([left, above, corner])
+    nearest = np.abs(neighbours - estimate).argmin(axis=0)
+    return np.take_along_axis(neighbours, nearest[None], axis=0)[0]
