@@ -1,0 +1,1 @@
+"""The networks. They see tensors and whole symbols, never bytes."""

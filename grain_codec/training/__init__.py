@@ -1,0 +1,1 @@
+"""Fits and trains the networks and the tables that ship with them."""
