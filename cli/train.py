@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
+
+from grain_codec.errors import GrainError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,6 +32,15 @@ checkpoint_option = click.option(
 )
 
 
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """What a user or a file caused ends the command with one line instead of a traceback."""
+    try:
+        yield
+    except (GrainError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
 @main.command()
 @data_option
 @checkpoint_option
@@ -48,7 +61,8 @@ def rescaling(sources: tuple[Path, ...], checkpoint: Path, validation: Path, **o
     """
     from grain_codec.cli.training_run import train_rescaling
 
-    train_rescaling(list(sources), checkpoint, validation, **options)
+    with plain_errors():
+        train_rescaling(list(sources), checkpoint, validation, **options)
 
 
 @main.command()
@@ -62,7 +76,8 @@ def export(sources: tuple[Path, ...], checkpoint: Path, output_dir: Path, **opti
     """Fit the entropy coder's tables and write the weights file NAME-FINGERPRINT.safetensors."""
     from grain_codec.cli.training_run import export_model
 
-    export_model(list(sources), checkpoint, output_dir, **options)
+    with plain_errors():
+        export_model(list(sources), checkpoint, output_dir, **options)
 
 
 if __name__ == "__main__":

@@ -94,10 +94,12 @@ def pack(carrier: Carrier) -> bytes:
     """
     assert carrier.pixels.shape == (GRID, GRID, 3) and carrier.pixels.dtype == np.uint8
     assert (carrier.fine_quality is None) == (carrier.fingerprint is None)
-    chunks = [(b"IHDR", _HEADER.pack(GRID, GRID, 8, RGB, 0, 0, 0))]
+    written = io.BytesIO()
+    Image.fromarray(carrier.pixels).save(written, "PNG", optimize=True)
+    chunks = _read_chunks(written.getvalue())
     if carrier.fine_quality is not None and carrier.fingerprint is not None:
-        chunks.append((PRIVATE_CHUNK, write_settings(0, carrier.fine_quality, carrier.fingerprint)))
-    return _join([*chunks, (b"IDAT", _deflate(carrier.pixels)), (b"IEND", b"")])
+        chunks.insert(1, (PRIVATE_CHUNK, write_settings(0, carrier.fine_quality, carrier.fingerprint)))
+    return _join(chunks)
 
 
 def unpack(data: bytes) -> Carrier:
@@ -242,36 +244,3 @@ def _join(chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
     """A PNG of chunks, each a type and a content."""
     written = (struct.pack(">I", len(content)) + kind + content + _checksum(kind, content) for kind, content in chunks)
     return SIGNATURE + b"".join(written)
-
-
-def _deflate(pixels: np.ndarray) -> bytes:
-    """The smallest stream found: rows all filtered alike, or each so that the least is left of it."""
-    filtered = _filter(pixels)
-    remainders = np.abs(filtered[:, :, 1:].view(np.int8).astype(np.int64)).sum(axis=2)
-    mixed = np.take_along_axis(filtered, remainders.argmin(axis=0)[None, :, None], axis=0)
-    strategies = (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED, zlib.Z_HUFFMAN_ONLY)
-    streams = []
-    for rows in [*filtered, mixed]:
-        for strategy in strategies:
-            deflater = zlib.compressobj(level=9, memLevel=9, strategy=strategy)
-            streams.append(deflater.compress(rows.tobytes()) + deflater.flush())
-    return min(streams, key=len)
-
-
-def _filter(pixels: np.ndarray) -> np.ndarray:
-    """The pixels after each of PNG's five filters, uint8 `[5, 16, 1 + 48]`: each row with its filter in front."""
-    values = pixels.reshape(GRID, 3 * GRID).astype(np.int64)
-    padded = np.pad(values, ((1, 0), (3, 0)))
-    left, above, corner = padded[1:, :-3], padded[:-1, 3:], padded[:-1, :-3]
-    predictions = [np.zeros_like(values), left, above, (left + above) // 2, _paeth(left, above, corner)]
-    filtered = np.pad(values - np.stack(predictions), ((0, 0), (0, 0), (1, 0)))
-    filtered[:, :, 0] = np.arange(len(predictions))[:, None]
-    return filtered.astype(np.uint8)
-
-
-def _paeth(left: np.ndarray, above: np.ndarray, corner: np.ndarray) -> np.ndarray:
-    """Which of three neighbours lies nearest to left + above - corner; on a tie the first one."""
-    estimate = left + above - corner
-    neighbours = np.stack([left, above, corner])
-    nearest = np.abs(neighbours - estimate).argmin(axis=0)
-    return np.take_along_axis(neighbours, nearest[None], axis=0)[0]

@@ -26,7 +26,9 @@ def load_model(name: str = "face-1024", device: str = "auto") -> Codec:
     return load_model(name, device)
 
 
-def encode(image: Any, quality: int = 5, max_bytes: int | None = None, carrier: str = "grain") -> bytes | list[bytes]:
+def encode(
+    image: Any, quality: int = 5, max_bytes: int | None = None, carrier: str = "grain", effort: int = 0
+) -> bytes | list[bytes]:
     """Encodes a face, or each face of a torch batch, with the default model.
 
     Args:
@@ -35,6 +37,7 @@ def encode(image: Any, quality: int = 5, max_bytes: int | None = None, carrier: 
         quality: 1 to 8.
         max_bytes: instead of a quality, the most bytes that a file may have.
         carrier: "grain", or "png" for the 16x16 PNG.
+        effort: 0 is one pass; 1 to 9 search for a nearer face in no more bytes.
 
     Returns:
         The file's bytes; a list of them for a batch.
@@ -47,7 +50,7 @@ def encode(image: Any, quality: int = 5, max_bytes: int | None = None, carrier: 
 
     codec = load_model()
     pixels = to_pixels(image)
-    files = [codec.encode_face(face, quality, max_bytes, carrier) for face in pixels]
+    files = [codec.encode_face(face, quality, max_bytes, carrier, effort) for face in pixels]
     return files if getattr(image, "ndim", 3) == 4 else files[0]
 
 

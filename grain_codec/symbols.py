@@ -132,6 +132,11 @@ class SymbolCoder:
         walk = self._walk(symbols.thumbnail[None], symbols.details[None], symbols.fine_quality)
         return sum(float(self._levels.ideal_bits(levels[0][where], scales[0]).sum()) for levels, where, scales in walk)
 
+    def first_level_bits(self) -> np.ndarray:
+        """For each scale index, how many bits a level of 1 takes more than a level of 0, float64."""
+        scales = np.arange(MOST_SCALE + 1)
+        return self._levels.ideal_bits(np.ones_like(scales), scales) - self._levels.ideal_bits(0 * scales, scales)
+
     def detail_scales(self, symbols: Symbols) -> np.ndarray:
         """The scale index at which each detail level is coded, `[256, C]`."""
         found = np.zeros(symbols.details.shape, np.int64)

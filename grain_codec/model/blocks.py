@@ -47,7 +47,7 @@ def per_cell(cells: Tensor, matrices: Tensor) -> Tensor:
     return torch.bmm(cells.transpose(0, 1), matrices).transpose(0, 1)
 
 
-def round_with_dead_zone(values: Tensor, rounding: float) -> Tensor:
+def round_with_dead_zone(values: Tensor, rounding: float | Tensor) -> Tensor:
     """Whole levels in the forward pass, the identity's gradient in the backward pass.
 
     Args:

@@ -58,9 +58,13 @@ class Trainer:
             self._resume()
         self.forward = torch.compile(self.objective) if recipe.compile else self.objective
         if distributed.is_initialized():
-            self.forward = DistributedDataParallel(self.forward)
+            # Every process starts from the same checkpoint or the same seed, and the integer buffers that
+            # a synchronisation would send are of types that not every backend knows.
+            self.forward = DistributedDataParallel(self.forward, broadcast_buffers=False, init_sync=False)
 
-    def run(self, data: Iterator[tuple[Tensor, ...]], report: Callable[[str], None], validate: Callable[[], str]) -> None:
+    def run(
+        self, data: Iterator[tuple[Tensor, ...]], report: Callable[[str], None], validate: Callable[[], str]
+    ) -> None:
         """Trains until the recipe's steps or minutes are over.
 
         Args:
@@ -72,12 +76,12 @@ class Trainer:
         while progress < 1 and self.step < self.recipe.steps:
             minutes = (time.monotonic() - started) / 60
             progress = self._agreed(max((self.step + 1) / self.recipe.steps, minutes / self.recipe.minutes))
-            figures = self._train_step(next(data), progress)
-            for name, value in figures.items():
+            for name, value in self._train_step(next(data), progress).items():
                 sums[name] = sums.get(name, 0.0) + value
             if self.step % self.recipe.report_every == 0 and self.rank == 0:
-                means = "  ".join(f"{name} {float(value) / self.recipe.report_every:.4f}" for name, value in sums.items())
-                report(f"step {self.step}  minutes {minutes:.1f}  {means}")
+                means = {name: float(value) / self.recipe.report_every for name, value in sums.items()}
+                text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
+                report(f"step {self.step}  minutes {minutes:.1f}  {text}")
                 sums = {}
             if (self.step % self.recipe.checkpoint_every == 0 or progress >= 1) and self.rank == 0:
                 self.save()

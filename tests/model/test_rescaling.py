@@ -68,6 +68,15 @@ def test_training_reaches_every_parameter():
     assert all(parameter.grad.abs().sum() > 0 for parameter in module.parameters())
 
 
+def test_half_precision_training_leaves_the_thumbnail_exact(rescaling: Rescaling):
+    thumbnail, view, step = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 128, 128), torch.tensor([0.3, 1.1])
+    full = rescaling.analyse(thumbnail, view, step)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = rescaling.analyse(thumbnail, view, step)
+    assert torch.equal(half.thumbnail_levels, full.thumbnail_levels)
+    assert (half.view - full.view).abs().mean() < 0.05
+
+
 def test_cost_is_within_the_budget(rescaling: Rescaling):
     """At most 6 GMAC to encode a face and 12 to decode it."""
     image = torch.rand(1, 3, 1024, 1024)

@@ -1,0 +1,99 @@
+"""The table and the contact sheet of `make demo`, from originals, .grain files and decoded faces on disk.
+
+    python -m grain_codec.benchmarks.demo ORIGINALS ENCODED DECODED SHEET.png
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from grain_codec.benchmarks.at_cap import faces_in, thumbnail_of
+from grain_codec.benchmarks.codecs import Coded, best_prescaled_webp
+from grain_codec.benchmarks.metrics import psnr
+from grain_codec.codec import low_resolution_image
+from grain_codec.errors import GrainError
+from grain_codec.formats.images import read_face
+
+TILE = 256
+CAPTION = 22
+
+
+@dataclass(frozen=True)
+class Example:
+    """One face of the demo: original, its file, what came back, and the same bytes as WebP."""
+
+    name: str
+    original: np.ndarray
+    data: bytes
+    low_resolution: np.ndarray
+    decoded: np.ndarray
+    webp: Coded | None
+
+    def table_row(self) -> str:
+        """Bytes and distances of the face, aligned under HEADER."""
+        webp = f"{psnr(self.webp.pixels, self.original):6.2f} ({len(self.webp.data)})" if self.webp else "none fits"
+        lr_psnr = psnr(self.low_resolution, thumbnail_of(self.original))
+        return f"{self.name:16} {len(self.data):5}  {lr_psnr:8.2f}  {psnr(self.decoded, self.original):7.2f}  {webp}"
+
+
+HEADER = f"{'face':16} {'bytes':>5}  {'LR image':>8}  {'decoded':>7}  WebP of at most as many (bytes); PSNR in dB"
+
+
+def read_examples(originals: Path, encoded: Path, decoded: Path) -> list[Example]:
+    """The examples whose files lie in the three folders under the same stem."""
+    examples = []
+    for name, pixels in faces_in(originals):
+        stem = Path(name).stem
+        data = (encoded / f"{stem}.grain").read_bytes()
+        result = decoded / f"{stem}.png"
+        back = read_face(result.read_bytes(), str(result))
+        webp = best_prescaled_webp(pixels, len(data))
+        examples.append(Example(stem, pixels, data, low_resolution_image(data), back, webp))
+    return examples
+
+
+def contact_sheet(examples: list[Example]) -> Image.Image:
+    """One row a face: original, LR image enlarged, decoded, WebP of at most as many bytes."""
+    sheet = Image.new("RGB", (4 * TILE, len(examples) * (TILE + CAPTION)), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    for row, example in enumerate(examples):
+        top = row * (TILE + CAPTION)
+        webp = example.webp.pixels if example.webp else np.full_like(example.original, 255)
+        webp_text = f"WebP, {len(example.webp.data)} bytes" if example.webp else "no WebP is as small"
+        tiles = [
+            (example.original, "original", Image.Resampling.LANCZOS),
+            (example.low_resolution, "LR image, 16x16", Image.Resampling.NEAREST),
+            (example.decoded, f"decoded, {len(example.data)} bytes", Image.Resampling.LANCZOS),
+            (webp, webp_text, Image.Resampling.LANCZOS),
+        ]
+        for column, (pixels, caption, resampling) in enumerate(tiles):
+            sheet.paste(Image.fromarray(pixels).resize((TILE, TILE), resampling), (column * TILE, top + CAPTION))
+            pen.text((column * TILE + 4, top + 3), caption, fill="black", font=font)
+    return sheet
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("originals", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("encoded", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("decoded", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("sheet", type=click.Path(dir_okay=False, path_type=Path))
+def main(originals: Path, encoded: Path, decoded: Path, sheet: Path) -> None:
+    """Print one row a face and write the contact SHEET."""
+    try:
+        examples = read_examples(originals, encoded, decoded)
+    except (GrainError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(HEADER)
+    for example in examples:
+        click.echo(example.table_row())
+    contact_sheet(examples).save(sheet)
+    click.echo(f"{sheet}: original, LR image, decoded, WebP")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Training faces from folders, tar shards and single files."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from grain_codec.errors import BadImage
+from grain_codec.formats.face_sets import read_face_set
+
+
+def picture(level: int) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (40, 40), (level, 0, 0)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def test_folders_shards_and_files_are_read_in_order(tmp_path: Path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "b.png").write_bytes(picture(20))
+    (tmp_path / "a.png").write_bytes(picture(10))
+    (tmp_path / "notes.txt").write_text("no face")
+    shard = tmp_path / "shard.tar"
+    with tarfile.open(shard, "w") as tar:
+        for name, content in {"c.webp": picture(30), "c.json": b"{}"}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    faces = read_face_set([tmp_path, shard, tmp_path / "a.png"], 16)
+    assert faces.shape == (4, 3, 16, 16) and faces.dtype == np.uint8
+    assert faces[:, 0, 8, 8].tolist() == [10, 20, 30, 10]
+
+
+def test_a_damaged_image_is_named(tmp_path: Path):
+    (tmp_path / "bad.png").write_bytes(picture(10)[:40])
+    with pytest.raises(BadImage, match=r"bad\.png"):
+        read_face_set([tmp_path], 16)
+
+
+def test_a_folder_without_images_is_named(tmp_path: Path):
+    with pytest.raises(BadImage, match=tmp_path.name):
+        read_face_set([tmp_path], 16)

@@ -1,0 +1,197 @@
+"""The codec with the shipped weights on faces: files, limits, carriers, refusals, types."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import grain_codec
+from grain_codec.codec import MOST_PAYLOAD, Codec, describe, low_resolution_image
+from grain_codec.errors import BadImage, Corrupt, GrainError, NotGrain, TooLarge, WrongModel
+from grain_codec.formats import container, png_carrier
+
+
+def psnr(one: np.ndarray, other: np.ndarray) -> float:
+    return 10 * math.log10(255**2 / np.mean((one.astype(float) - other) ** 2))
+
+
+def thumbnail_of(face: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(face).resize((16, 16), Image.Resampling.BICUBIC))
+
+
+@pytest.fixture(scope="module")
+def file(codec: Codec, face: np.ndarray) -> bytes:
+    return codec.encode_face(face)
+
+
+@pytest.fixture(scope="module")
+def carrier(codec: Codec, face: np.ndarray) -> bytes:
+    return codec.encode_face(face, carrier="png")
+
+
+def test_a_face_comes_back(codec: Codec, faces: dict[str, np.ndarray]):
+    """Far nearer than its enlarged thumbnail, which is near 20 dB, from a file far smaller than it."""
+    for face in faces.values():
+        data = codec.encode_face(face, max_bytes=484)
+        assert len(data) <= 484
+        assert psnr(codec.decode_face(data), face) > 24
+
+
+def test_encoding_is_repeatable(codec: Codec, face: np.ndarray, file: bytes):
+    assert codec.encode_face(face) == file
+
+
+def test_quality_buys_bytes_and_fidelity(codec: Codec, face: np.ndarray):
+    files = [codec.encode_face(face, quality=quality) for quality in range(1, 9)]
+    assert [len(data) for data in files] == sorted(len(data) for data in files)
+    distances = [psnr(codec.decode_face(data), face) for data in files]
+    assert distances == sorted(distances)
+    assert distances[-1] > distances[0] + 2
+
+
+@pytest.mark.parametrize("cap", [150, 200, 300, 484])
+@pytest.mark.parametrize("kind", ["anna", "otis"])
+def test_a_byte_cap_is_met_and_used(codec: Codec, faces: dict[str, np.ndarray], kind: str, cap: int):
+    data = codec.encode_face(faces[kind], max_bytes=cap)
+    assert 0.85 * cap < len(data) <= cap
+
+
+def test_a_cap_that_cannot_be_met_names_the_smallest_size(codec: Codec, face: np.ndarray):
+    with pytest.raises(TooLarge) as refusal:
+        codec.encode_face(face, max_bytes=20)
+    smallest = int(str(refusal.value).split()[-2])
+    assert len(codec.encode_face(face, max_bytes=smallest)) == smallest
+    with pytest.raises(TooLarge):
+        codec.encode_face(face, max_bytes=smallest - 1)
+
+
+def test_the_lr_image_shows_the_face_at_every_quality(codec: Codec, face: np.ndarray):
+    for quality in range(1, 9):
+        pixels = low_resolution_image(codec.encode_face(face, quality=quality))
+        assert pixels.shape == (16, 16, 3)
+        assert psnr(pixels, thumbnail_of(face)) > 27
+
+
+def test_a_picture_that_is_no_face_still_fits_the_lr_image(codec: Codec):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
+    data = codec.encode_face(noise, quality=8)
+    assert len(data) <= MOST_PAYLOAD + container.OVERHEAD
+    assert codec.decode_face(data).shape == (1024, 1024, 3)
+
+
+def test_both_carriers_hold_the_same_face(codec: Codec, file: bytes, carrier: bytes):
+    assert np.array_equal(codec.decode_face(carrier), codec.decode_face(file))
+    shown = np.asarray(Image.open(io.BytesIO(carrier)).convert("RGB"))
+    assert np.array_equal(shown, low_resolution_image(file))
+
+
+def test_a_recompressed_carrier_without_its_chunk_decodes_with_its_quality(codec: Codec, file: bytes, carrier: bytes):
+    stream = io.BytesIO()
+    Image.open(io.BytesIO(carrier)).save(stream, "PNG", optimize=True)
+    with pytest.raises(NotGrain, match="--fine-quality"):
+        codec.decode_face(stream.getvalue())
+    fine_quality = container.unpack(file).fine_quality
+    assert np.array_equal(codec.decode_face(stream.getvalue(), fine_quality), codec.decode_face(file))
+    with pytest.raises(Corrupt):
+        codec.files.read(stream.getvalue(), fine_quality - 1)
+
+
+def test_the_payload_is_within_two_bytes_of_the_ideal(codec: Codec, faces: dict[str, np.ndarray]):
+    for face in faces.values():
+        symbols = codec.analyse(face, 24)
+        assert codec.files.payload_size(symbols) <= codec.files.ideal_bits(symbols) / 8 + 2
+
+
+def test_every_truncation_is_refused(codec: Codec, file: bytes, carrier: bytes):
+    for data in (file, carrier):
+        for length in range(len(data)):
+            with pytest.raises(GrainError):
+                codec.files.read(data[:length])
+
+
+def test_every_flipped_bit_is_refused(codec: Codec, file: bytes, carrier: bytes):
+    for data in (file, carrier):
+        for bit in range(8 * len(data)):
+            damaged = bytearray(data)
+            damaged[bit // 8] ^= 1 << bit % 8
+            with pytest.raises(GrainError):
+                codec.files.read(bytes(damaged))
+
+
+def test_every_altered_sample_of_the_lr_image_is_refused(codec: Codec, carrier: bytes):
+    """Even when the PNG around it is made anew: in a generative codec another sample is another person."""
+    whole = png_carrier.unpack(carrier)
+    for sample in range(0, 768, 37):
+        pixels = whole.pixels.copy()
+        pixels.reshape(-1)[sample] ^= 1 << sample % 8
+        forged = png_carrier.pack(png_carrier.Carrier(pixels, whole.fine_quality, whole.fingerprint))
+        with pytest.raises(Corrupt):
+            codec.files.read(forged)
+
+
+def test_files_of_other_weights_are_refused(codec: Codec, file: bytes):
+    stored = container.unpack(file)
+    other = container.StoredFace(stored.fine_quality, b"\x00\x01\x02", stored.payload)
+    with pytest.raises(WrongModel, match="000102"):
+        codec.files.read(container.pack(other))
+
+
+def test_a_quality_beyond_the_models_is_refused(codec: Codec, file: bytes):
+    stored = container.unpack(file)
+    with pytest.raises(Corrupt):
+        codec.files.read(container.pack(container.StoredFace(255, stored.fingerprint, stored.payload)))
+
+
+@pytest.mark.parametrize("shape", [(1024, 1024), (512, 512, 3), (1024, 1024, 4)])
+def test_other_shapes_are_refused(codec: Codec, shape: tuple[int, ...]):
+    with pytest.raises(BadImage):
+        codec.encode_face(np.zeros(shape, np.uint8))
+
+
+def test_describe_agrees_with_the_file(file: bytes, carrier: bytes):
+    rows = describe(file)
+    assert rows["bytes"] == len(file)
+    assert rows["payload bytes"] == len(file) - container.OVERHEAD
+    assert rows["quality"] == 5
+    assert describe(carrier)["fine quality"] == rows["fine quality"]
+
+
+def test_every_image_type_gives_the_same_file(face: np.ndarray, file: bytes):
+    tensor = torch.from_numpy(face).permute(2, 0, 1)
+    assert grain_codec.encode(Image.fromarray(face)) == file
+    assert grain_codec.encode(face) == file
+    assert grain_codec.encode(tensor) == file
+    assert grain_codec.encode(torch.stack([tensor, tensor.flip(-1)]).float() / 255)[0] == file
+
+
+def test_every_image_type_comes_back(codec: Codec, file: bytes):
+    pixels = codec.decode_face(file)
+    assert np.array_equal(np.asarray(grain_codec.decode(file)), pixels)
+    assert np.array_equal(grain_codec.decode(file, kind="numpy"), pixels)
+    batch = grain_codec.decode([file, file], kind="torch")
+    assert batch.shape == (2, 3, 1024, 1024)
+    assert np.array_equal((batch[1] * 255).round().byte().permute(1, 2, 0).numpy(), pixels)
+
+
+def test_other_types_are_refused():
+    with pytest.raises(BadImage, match="str"):
+        grain_codec.encode("face.png")
+
+
+def test_other_devices_and_models_are_refused():
+    with pytest.raises(WrongModel):
+        grain_codec.load_model(device="abacus")
+    with pytest.raises(WrongModel):
+        grain_codec.load_model("nobody")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_draws_what_the_cpu_draws(codec: Codec, file: bytes):
+    on_gpu = grain_codec.load_model(device="cuda").decode_face(file).astype(int)
+    assert np.quantile(np.abs(on_gpu - codec.decode_face(file)), 0.999) <= 1
