@@ -45,11 +45,11 @@ def thumbnail_of(pixels: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(pixels).resize((16, 16), Image.Resampling.BICUBIC))
 
 
-def measure(name: str, pixels: np.ndarray, cap: int, model: str) -> Row:
+def measure(name: str, pixels: np.ndarray, cap: int, model: str, effort: int = 0) -> Row:
     """Encodes a face under a cap, decodes the file's bytes, and does the same with WebP."""
     codec = load_model(model)
     started = time.perf_counter()
-    data = codec.encode_face(pixels, max_bytes=cap)
+    data = codec.encode_face(pixels, max_bytes=cap, effort=effort)
     encoded = time.perf_counter()
     decoded = codec.decode_face(data)
     finished = time.perf_counter()
@@ -93,13 +93,14 @@ def summary(rows: list[Row]) -> str:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--max-bytes", "caps", multiple=True, type=int, default=(484,), show_default=True, help="Repeatable.")
+@click.option("-e", "--effort", type=click.IntRange(0, 9), default=0, show_default=True, help="Of the search.")
 @click.option("-m", "--model", default="face-1024", show_default=True)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="All rows as TSV.")
-def main(folder: Path, caps: tuple[int, ...], model: str, output: Path | None) -> None:
+def main(folder: Path, caps: tuple[int, ...], effort: int, model: str, output: Path | None) -> None:
     """Measure FOLDER's faces at one or more byte caps."""
     try:
         load_model(model).encode_face(np.zeros((1024, 1024, 3), np.uint8), quality=1)
-        rows = [measure(name, pixels, cap, model) for name, pixels in faces_in(folder) for cap in caps]
+        rows = [measure(name, pixels, cap, model, effort) for name, pixels in faces_in(folder) for cap in caps]
     except GrainError as error:
         raise click.ClickException(str(error)) from error
     if not rows:

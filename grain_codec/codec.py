@@ -49,15 +49,18 @@ class FaceFiles:
 
     def write(self, symbols: Symbols, carrier: str) -> bytes:
         """A whole file, as `.grain` or as the 16x16 PNG."""
-        payload = self.coder.encode(symbols)
+        return self.wrap(self.payload(symbols), symbols, carrier)
+
+    def payload(self, symbols: Symbols) -> bytes:
+        """The entropy-coded symbols, without anything around them."""
+        return self.coder.encode(symbols)
+
+    def wrap(self, payload: bytes, symbols: Symbols, carrier: str) -> bytes:
+        """A whole file around the payload of some symbols."""
         if carrier == "grain":
             return container.pack(container.StoredFace(symbols.fine_quality, self.model.fingerprint, payload))
         pixels = low_resolution.embed(payload, self._thumbnail(symbols))
         return png_carrier.pack(png_carrier.Carrier(pixels, symbols.fine_quality, self.model.fingerprint))
-
-    def payload_size(self, symbols: Symbols) -> int:
-        """Bytes of the payload alone."""
-        return len(self.coder.encode(symbols))
 
     def ideal_bits(self, symbols: Symbols) -> float:
         """Code length of the symbols under the model's tables."""
@@ -74,16 +77,17 @@ class FaceFiles:
         """
         if not png_carrier.is_png(data):
             stored = container.unpack(data)
-            self._check_origin(stored.fingerprint, stored.fine_quality)
+            self.model.check_fingerprint(stored.fingerprint)
+            self._check_quality(stored.fine_quality)
             return self.coder.decode(stored.payload, stored.fine_quality)
         carrier = png_carrier.unpack(data)
         if carrier.fine_quality is None:
             if fine_quality is None:
                 raise NotGrain("the PNG has lost the chunk that names its quality; give it with --fine-quality")
-            self._check_origin(self.model.fingerprint, fine_quality)
         else:
-            self._check_origin(carrier.fingerprint, carrier.fine_quality)
+            self.model.check_fingerprint(carrier.fingerprint)
             fine_quality = carrier.fine_quality
+        self._check_quality(fine_quality)
         return self._symbols_of(carrier.pixels, fine_quality)
 
     def low_resolution(self, symbols: Symbols) -> np.ndarray:
@@ -101,12 +105,8 @@ class FaceFiles:
     def _thumbnail(self, symbols: Symbols) -> np.ndarray:
         return low_resolution.draw_thumbnail(symbols.thumbnail, symbols.fine_quality, self._thumbnails)
 
-    def _check_origin(self, fingerprint: bytes | None, fine_quality: int) -> None:
-        """Refuses files of other weights and qualities that these weights do not have."""
-        if fingerprint != self.model.fingerprint:
-            theirs = fingerprint.hex() if fingerprint else "unknown"
-            ours = f"{self.spec.name} has {self.model.fingerprint.hex()}"
-            raise WrongModel(f"encoded with the weights {theirs}, and {ours}")
+    def _check_quality(self, fine_quality: int) -> None:
+        """Refuses qualities that these weights do not have."""
         if fine_quality >= self.spec.fine_qualities:
             raise Corrupt(f"fine quality {fine_quality} is beyond the model's {self.spec.fine_qualities - 1}")
 
@@ -200,9 +200,8 @@ class Codec:
 
     def _fits(self, symbols: Symbols, most_bytes: int, carrier: str) -> bool:
         """Whether symbols keep to the LR image's noise and to a byte limit."""
-        if self.files.payload_size(symbols) > MOST_PAYLOAD:
-            return False
-        return len(self.files.write(symbols, carrier)) <= most_bytes
+        payload = self.files.payload(symbols)
+        return len(payload) <= MOST_PAYLOAD and len(self.files.wrap(payload, symbols, carrier)) <= most_bytes
 
     def _finest_that_fits(
         self, thumbnail: Tensor, view: Tensor, finest: int, most_bytes: int, carrier: str
@@ -218,7 +217,7 @@ class Codec:
             middle = (lowest + highest + 1) // 2
         if best is None:
             coarsest = self._analyse(thumbnail, view, 0)
-            if self.files.payload_size(coarsest) > MOST_PAYLOAD:
+            if len(self.files.payload(coarsest)) > MOST_PAYLOAD:
                 raise TooLarge("too busy for an LR image, even at the lowest quality")
             smallest = self.files.write(coarsest, carrier)
             raise TooLarge(f"does not fit in {most_bytes} bytes; the smallest size possible is {len(smallest)} bytes")
@@ -269,8 +268,8 @@ def describe(data: bytes, model: str = DEFAULT_MODEL) -> dict[str, str | int | f
         "model": files.spec.name,
         "fingerprint": files.model.fingerprint.hex(),
         "fine quality": symbols.fine_quality,
-        "quality": _nearest_level(files.spec, symbols.fine_quality),
-        "payload bytes": files.payload_size(symbols),
+        "quality": files.spec.nearest_level(symbols.fine_quality),
+        "payload bytes": len(files.payload(symbols)),
         "ideal payload bits": round(files.ideal_bits(symbols), 1),
         "thumbnail symbols": int(np.count_nonzero(symbols.thumbnail)),
         "detail symbols": int(np.count_nonzero(symbols.details)),
@@ -284,10 +283,3 @@ def describe(data: bytes, model: str = DEFAULT_MODEL) -> dict[str, str | int | f
 @lru_cache(maxsize=4)
 def _files_of(model: str) -> FaceFiles:
     return FaceFiles(read_model(find_model(model)))
-
-
-def _nearest_level(spec: ModelSpec, fine_quality: int) -> int:
-    """The public quality level whose fine quality is nearest."""
-    distances = [abs(fine_quality - level) for level in spec.quality_levels]
-    return distances.index(min(distances)) + 1
-

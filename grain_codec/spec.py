@@ -70,6 +70,11 @@ class ModelSpec:
         """Quantiser step of the thumbnail's principal components, in units of the image range."""
         return self.detail_step(fine_quality) * self.thumbnail_step_ratio
 
+    def nearest_level(self, fine_quality: int) -> int:
+        """The public quality level, from 1, whose fine quality is nearest."""
+        distances = [abs(fine_quality - level) for level in self.quality_levels]
+        return distances.index(min(distances)) + 1
+
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, no spaces, so that equal specs give equal bytes."""
         return json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))

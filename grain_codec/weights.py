@@ -48,6 +48,16 @@ class ModelFile:
     fingerprint: bytes
     tensors: dict[str, np.ndarray]
 
+    def check_fingerprint(self, fingerprint: bytes) -> None:
+        """Refuses a face that was encoded with other weights.
+
+        Raises:
+            WrongModel: the text names both.
+        """
+        if fingerprint != self.fingerprint:
+            ours = f"{self.spec.name} has {self.fingerprint.hex()}"
+            raise WrongModel(f"encoded with the weights {fingerprint.hex()}, and {ours}")
+
     def symbol_tables(self) -> SymbolTables:
         """The tables of the entropy coder."""
         return SymbolTables(**{name: self._table(name) for name in _SYMBOL_TABLES})
@@ -157,6 +167,6 @@ def network_tensors(networks: nn.ModuleDict) -> dict[str, np.ndarray]:
     """The networks' state as `write_model` takes it: float16, integers as they are."""
     tensors = {}
     for name, value in networks.state_dict().items():
-        array = value.detach().cpu().numpy()
+        array = np.ascontiguousarray(value.detach().cpu().numpy())
         tensors[f"networks.{name}"] = array.astype(np.float16) if array.dtype == np.float32 else array
     return tensors

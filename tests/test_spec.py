@@ -27,6 +27,11 @@ def test_levels_rise_and_exist():
     assert spec.quality_levels[-1] < spec.fine_qualities
 
 
+def test_the_nearest_level_of_a_fine_quality():
+    spec = ModelSpec(quality_levels=(0, 10, 20))
+    assert [spec.nearest_level(quality) for quality in (0, 4, 6, 14, 16, 47)] == [1, 1, 2, 2, 3, 3]
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"quality_levels": 3}', json.dumps({"quality_levels": [], "x": 1})])
 def test_foreign_json_is_refused(text: str):
     with pytest.raises(WrongModel):

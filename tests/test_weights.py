@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import save
 
 from grain_codec.errors import WrongModel
 from grain_codec.spec import ModelSpec
-from grain_codec.weights import find_model, fingerprint_of, load_networks, read_model, write_model
+from grain_codec.weights import find_model, fingerprint_of, load_networks, network_tensors, read_model, write_model
 
 SHIPPED = find_model("face-1024")
 
@@ -31,6 +32,15 @@ def test_tensors_and_spec_come_back(tmp_path: Path):
     assert path.name == f"made-{model.fingerprint.hex()}.safetensors"
     assert all(np.array_equal(model.tensors[name], tensors[name]) for name in tensors)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_networks_come_back_whatever_their_memory_layout(tmp_path: Path):
+    model = read_model(SHIPPED)
+    networks = load_networks(model)
+    path = write_model(tmp_path, model.spec, {**model.tensors, **network_tensors(networks)}, "")
+    back = load_networks(read_model(path)).state_dict()
+    assert all(torch.equal(back[name], value) for name, value in networks.state_dict().items())
+    assert read_model(path).fingerprint == model.fingerprint
 
 
 def test_any_change_changes_the_fingerprint():

@@ -90,6 +90,8 @@ class ResidualNetwork(nn.Module):
         self.leave = nn.Conv2d(width, channels_out, 1)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
+        # Feature maps made of cells lie in memory channel by channel within a pixel; so do the weights then.
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.leave(F.leaky_relu(self.blocks(self.enter(x)), 0.2))
