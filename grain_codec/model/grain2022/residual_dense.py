@@ -1,0 +1,81 @@
+"""Plain 3x3 convolutions and the residual dense blocks made of them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+LEAKY_SLOPE = 0.2
+"""Slope of every leaky rectifier below zero."""
+
+RESIDUAL_SCALE = 0.2
+"""What a residual is multiplied by before it is added (Wang et al. 2018, "ESRGAN", section 3.1)."""
+
+WIDTH = 64
+"""Channels of a feature map between blocks."""
+
+GROWTH = 32
+"""Channels that each convolution of a dense block adds to the ones before."""
+
+
+def conv3x3(channels_in: int, channels_out: int, stride: int = 1) -> nn.Conv2d:
+    """A 3x3 convolution that keeps height and width, or divides them by the stride."""
+    return nn.Conv2d(channels_in, channels_out, 3, stride, padding=1)
+
+
+def leaky_convolutions(*channels: int, stride: int = 1) -> list[nn.Module]:
+    """3x3 convolutions from each number of channels to the next, each followed by a leaky rectifier.
+
+    One number gives no convolution. The list is for `nn.Sequential`: convolutions are at even indices.
+    """
+    layers: list[nn.Module] = []
+    for channels_in, channels_out in pairwise(channels):
+        layers += [conv3x3(channels_in, channels_out, stride), nn.LeakyReLU(LEAKY_SLOPE, inplace=True)]
+    return layers
+
+
+class ResidualDenseBlock(nn.Module):
+    """x + 0.2 * the last of some convolutions, each of which sees x and the results of all before it.
+
+    `[B, 64, H, W]` -> `[B, 64, H, W]`.
+    """
+
+    def __init__(self, convolutions: int):
+        super().__init__()
+        self.convolutions = convolutions
+        for index in range(convolutions):
+            channels_out = GROWTH if index < convolutions - 1 else WIDTH
+            self.add_module(f"conv{index + 1}", conv3x3(WIDTH + index * GROWTH, channels_out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        seen = x
+        for index in range(1, self.convolutions):
+            grown = F.leaky_relu(self.get_submodule(f"conv{index}")(seen), LEAKY_SLOPE, inplace=True)
+            seen = torch.cat([seen, grown], 1)
+        return x + RESIDUAL_SCALE * self.get_submodule(f"conv{self.convolutions}")(seen)
+
+
+class RRDB(nn.Module):
+    """Residual in residual dense block (Wang et al. 2018, "ESRGAN", figure 4): x + 0.2 * dense blocks of x.
+
+    `[B, 64, H, W]` -> `[B, 64, H, W]`. The usual one is of three dense blocks of five convolutions.
+    """
+
+    def __init__(self, dense_blocks: int = 3, convolutions: int = 5):
+        super().__init__()
+        for index in range(dense_blocks):
+            self.add_module(f"RDB{index + 1}", ResidualDenseBlock(convolutions))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x
+        for dense_block in self.children():
+            y = dense_block(y)
+        return x + RESIDUAL_SCALE * y
+
+
+def light_rrdb() -> RRDB:
+    """The block of the two finest scales, where cost counts most: one dense block of four convolutions."""
+    return RRDB(dense_blocks=1, convolutions=4)
