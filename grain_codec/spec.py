@@ -50,7 +50,7 @@ class ModelSpec:
     steps_per_octave: int = 16
     fine_qualities: int = 48
     thumbnail_step_ratio: float = 0.125
-    quality_levels: tuple[int, ...] = (0, 6, 12, 17, 22, 27, 31, 35)
+    quality_levels: tuple[int, ...] = (8, 12, 16, 20, 23, 26, 29, 33)
 
     @property
     def cell_size(self) -> int:
