@@ -13,7 +13,7 @@ $(VENV)/installed: setup.cfg constraints.txt
 
 demo: setup
 	mkdir -p demo
-	$(BIN)/grain-encode examples/*.jpg -O demo/encoded --force
+	$(BIN)/grain-encode examples/*.jpg --max-bytes 300 -O demo/encoded --force
 	$(BIN)/grain-decode demo/encoded/*.grain -O demo/decoded --force
 	$(BIN)/python -m grain_codec.benchmarks.demo examples demo/encoded demo/decoded demo/contact-sheet.png
 

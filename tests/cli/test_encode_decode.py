@@ -236,9 +236,9 @@ def test_model_is_loaded_once_and_not_for_nothing(folder: Path, fake: FakeCodec)
 
 
 def test_options_reach_the_codec(folder: Path, fake: FakeCodec) -> None:
-    for arguments in ((), ("-q", "8"), ("--max-bytes", "300"), ("--format", "png")):
+    for arguments in ((), ("-q", "8"), ("--max-bytes", "300"), ("--format", "png", "-e", "3")):
         assert encoding("wide.png", "--crop", "top", "-f", *arguments).exit_code == 0
-    assert fake.calls == [(5, None, "grain"), (8, None, "grain"), (5, 300, "grain"), (5, None, "png")]
+    assert fake.calls == [(5, None, "grain", 0), (8, None, "grain", 0), (5, 300, "grain", 0), (5, None, "png", 3)]
 
 
 def test_unusable_model_ends_the_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
