@@ -45,6 +45,7 @@ def plain_errors() -> Iterator[None]:
 @data_option
 @checkpoint_option
 @click.option("--validation", required=True, type=click.Path(exists=True, path_type=Path), help="Faces to measure on.")
+@click.option("--start", metavar="MODEL", help="Weights to start from, instead of the closed-form solution.")
 @click.option("--steps", default=10_000, show_default=True, help="Optimiser steps in all.")
 @click.option("--minutes", default=float("inf"), help="End this run earlier, learning rate included.")
 @click.option("--batch-size", default=16, show_default=True, help="Faces a step and process.")
@@ -55,7 +56,7 @@ def plain_errors() -> Iterator[None]:
 @click.option("--compile/--no-compile", default=False, help="Use torch.compile.")
 @click.option("--seed", default=0, show_default=True, help="Of the order of the data and its augmentation.")
 def rescaling(sources: tuple[Path, ...], checkpoint: Path, validation: Path, **options: object) -> None:
-    """Train encoder, LR image and `rescaled` decoder, from the closed-form solution or from a checkpoint.
+    """Train encoder, LR image and `rescaled` decoder, from the closed-form solution, weights or a checkpoint.
 
     Start it through torchrun to use several GPUs or machines.
     """

@@ -23,7 +23,7 @@ from grain_codec.training.data import batches
 from grain_codec.training.objectives import RescalingObjective
 from grain_codec.training.tables import anchor_qualities, fit_tables
 from grain_codec.training.trainer import Recipe, Trainer, load_averaged
-from grain_codec.weights import network_tensors, write_model
+from grain_codec.weights import find_model, load_networks, network_tensors, read_model, write_model
 
 VALIDATION_QUALITIES = (8, 24, 36)
 
@@ -32,6 +32,7 @@ def train_rescaling(
     sources: list[Path],
     checkpoint: Path,
     validation: Path,
+    start: str | None,
     steps: int,
     minutes: float,
     batch_size: int,
@@ -52,8 +53,11 @@ def train_rescaling(
     module = Rescaling(spec)
     objective = RescalingObjective(module)
     if not checkpoint.exists():
-        click.echo("fitting the closed-form start")
-        fit_closed_form(module, views)
+        if start is None:
+            click.echo("fitting the closed-form start")
+            fit_closed_form(module, views)
+        else:
+            module.load_state_dict(load_networks(read_model(find_model(start)))["rescaling"].state_dict())
         objective.start_scales(views[:: max(1, len(views) // 512)].float() / 255)
     recipe = Recipe(
         steps=steps,

@@ -46,6 +46,16 @@ def test_trained_weights_encode_a_face(checkpoint: Path, folder: Path, face: np.
     assert np.abs(decoded.astype(int) - face).mean() < 20
 
 
+def test_training_goes_on_from_shipped_weights(folder: Path, tmp_path: Path):
+    """At its first step the shipped model is where it was: far nearer than a closed form of six faces."""
+    arguments = ["rescaling", "--data", str(folder), "--validation", str(folder), "--steps", "1", "--batch-size", "2"]
+    options = ["--checkpoint", str(tmp_path / "run.pt"), "--start", "face-1024", "--device", "cpu"]
+    ended = CliRunner().invoke(main, [*arguments, *options])
+    assert ended.exit_code == 0, ended.output
+    assert "closed-form" not in ended.output
+    assert float(ended.output.split("quality 24:")[1].split("psnr ")[1].split()[0]) > 25
+
+
 @pytest.mark.slow
 def test_several_processes_share_the_work(checkpoint: Path, folder: Path):
     """Two processes go on from the checkpoint and stop at the same step."""
