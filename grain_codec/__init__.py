@@ -9,14 +9,17 @@ Importing the package is cheap: torch is imported when the first face is encoded
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from grain_codec.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from grain_codec.codec import Codec
+    from grain_codec.pipeline import Face
 
-__all__ = ["__version__", "decode", "encode", "load_model"]
+__all__ = ["__version__", "decode", "decode_files", "encode", "load_model"]
 
 
 def load_model(name: str = "face-1024", device: str = "auto") -> Codec:
@@ -50,24 +53,56 @@ def encode(
 
     codec = load_model()
     pixels = to_pixels(image)
-    files = [codec.encode_face(face, quality, max_bytes, carrier, effort) for face in pixels]
+    files = codec.encode_faces(pixels, quality, max_bytes, carrier, effort)
+    for file in files:
+        if isinstance(file, Exception):
+            raise file
     return files if getattr(image, "ndim", 3) == 4 else files[0]
 
 
-def decode(data: bytes | list[bytes], kind: str = "pil") -> Any:
+def decode(data: bytes | list[bytes], kind: str = "pil", output: str | None = None) -> Any:
     """Decodes a file, or a list of files, with the default model.
 
     Args:
         data: bytes of a `.grain` file or of a PNG carrier.
         kind: "pil" for a PIL image, "numpy" for uint8 `[1024, 1024, 3]`, "torch" for float32
             `[3, 1024, 1024]` in [0, 1]; a list gives a list, of torch a batch `[B, 3, 1024, 1024]`.
+        output: "fused", "rescaled" or "prior"; None for the best that the model has.
 
     Raises:
-        GrainError: a file is damaged, not ours, or of other weights.
+        GrainError: a file is damaged, not ours, or of other weights, or the model cannot draw `output`.
     """
     from grain_codec.pictures import from_pixels
 
     codec = load_model()
     if isinstance(data, bytes):
-        return from_pixels([codec.decode_face(data)], kind)[0]
-    return from_pixels([codec.decode_face(each) for each in data], kind)
+        return from_pixels([codec.decode_face(data, output=output)], kind)[0]
+    return from_pixels([codec.decode_face(each, output=output) for each in data], kind)
+
+
+def decode_files(
+    sources: Iterable[str | PathLike | bytes],
+    output: str | None = None,
+    batch_size: int | None = None,
+    workers: int | None = 0,
+) -> Iterator[Face]:
+    """Decodes many files with the default model: read ahead, drawn in batches, in order.
+
+    Args:
+        sources: paths of files, or their bytes.
+        output: see `decode`.
+        batch_size: faces drawn at once; None takes what suits the device.
+        workers: processes that read and decode symbols, None for one a core; 0 uses threads. A program that
+            asks for processes needs `if __name__ == "__main__":`.
+
+    Yields:
+        A `Face` for each source, with `pixels` uint8 `[1024, 1024, 3]`, or the `error` that kept this one from
+        being decoded.
+
+    Raises:
+        WrongModel: the model cannot draw `output`.
+    """
+    from grain_codec.pipeline import DecodePipeline
+
+    with DecodePipeline(load_model(), output, batch_size, workers) as pipeline:
+        yield from pipeline.decode(sources)

@@ -1,6 +1,7 @@
-"""Faces to bytes and back: the one file that knows networks, entropy coder and containers.
+"""Faces to bytes and back: the one file that knows networks, entropy coders and containers.
 
-`FaceFiles` goes between bytes and symbols and needs no torch; `Codec` adds the networks.
+`FaceFiles` goes between bytes and symbols and needs no torch; `Codec` adds the networks. What differs between
+kinds of model, their coders and encoders hide: `payloads.py` and `encoding.py`.
 
     codec = load_model()
     data = codec.encode_face(pixels, max_bytes=300)
@@ -9,16 +10,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grain_codec import low_resolution
-from grain_codec.errors import BadImage, Corrupt, NotGrain, TooLarge, WrongModel
+from grain_codec.errors import BadImage, TooLarge, WrongModel
 from grain_codec.formats import container, png_carrier
-from grain_codec.spec import ModelSpec
-from grain_codec.symbols import SymbolCoder, Symbols
+from grain_codec.payloads import Samples, coder_of
+from grain_codec.symbols import Symbols
 from grain_codec.weights import ModelFile, find_model, load_networks, read_model
 
 if TYPE_CHECKING:
@@ -28,45 +29,39 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "face-1024"
 DEFAULT_QUALITY = 5
 CARRIERS = ("grain", "png")
-
-NOISIEST_BASE = 33
-"""Largest base of an LR image that the encoder makes, so that it shows the face at about 28 dB and better."""
-
-MOST_PAYLOAD = low_resolution.largest_payload(NOISIEST_BASE)
-MOST_FILE_BYTES = 1 << 16
-"""More than any file of either carrier."""
-
+MOST_QUALITY = 8
 MOST_EFFORT = 9
+
+AnySymbols = Symbols | Samples
+Chunks = tuple[container.Chunk, ...]
+Stored = tuple[int, bytes]
+"""Fine quality and payload, as a coder gives them."""
 
 
 class FaceFiles:
     """Reads and writes the files of one model: bytes <-> symbols, and the LR image of either."""
 
     def __init__(self, model: ModelFile):
-        self.model, self.spec = model, model.spec
-        self.coder = SymbolCoder(model.spec, model.symbol_tables())
-        self._thumbnails = model.thumbnail_tables()
+        self.model, self.spec, self.coder = model, model.spec, coder_of(model)
 
-    def write(self, symbols: Symbols, carrier: str) -> bytes:
+    def write(self, symbols: AnySymbols, carrier: str, chunks: Chunks = ()) -> bytes:
         """A whole file, as `.grain` or as the 16x16 PNG."""
-        return self.wrap(self.payload(symbols), symbols, carrier)
+        return self.wrap(symbols, self.coder.encode(symbols), carrier, chunks)
 
-    def payload(self, symbols: Symbols) -> bytes:
+    def payload(self, symbols: AnySymbols) -> bytes:
         """The entropy-coded symbols, without anything around them."""
-        return self.coder.encode(symbols)
+        return self.coder.encode(symbols)[1]
 
-    def wrap(self, payload: bytes, symbols: Symbols, carrier: str) -> bytes:
-        """A whole file around the payload of some symbols."""
+    def wrap(self, symbols: AnySymbols, stored: Stored, carrier: str, chunks: Chunks = ()) -> bytes:
+        """A whole file of symbols and of what they are coded as, with chunks in any order."""
+        chunks = tuple(sorted(chunks, key=lambda chunk: chunk.tag))
         if carrier == "grain":
-            return container.pack(container.StoredFace(symbols.fine_quality, self.model.fingerprint, payload))
-        pixels = low_resolution.embed(payload, self._thumbnail(symbols))
-        return png_carrier.pack(png_carrier.Carrier(pixels, symbols.fine_quality, self.model.fingerprint))
+            fine_quality, payload = stored
+            return container.pack(container.StoredFace(fine_quality, self.model.fingerprint, payload, chunks))
+        pixels = self.coder.to_low_resolution(symbols)
+        return png_carrier.pack(png_carrier.Carrier(pixels, symbols.fine_quality, self.model.fingerprint, chunks))
 
-    def ideal_bits(self, symbols: Symbols) -> float:
-        """Code length of the symbols under the model's tables."""
-        return self.coder.ideal_bits(symbols)
-
-    def read(self, data: bytes, fine_quality: int | None = None) -> Symbols:
+    def read(self, data: bytes, fine_quality: int | None = None) -> AnySymbols:
         """The symbols in a file of either kind.
 
         Args:
@@ -78,45 +73,32 @@ class FaceFiles:
         if not png_carrier.is_png(data):
             stored = container.unpack(data)
             self.model.check_fingerprint(stored.fingerprint)
-            self._check_quality(stored.fine_quality)
-            return self.coder.decode(stored.payload, stored.fine_quality)
+            return self.coder.decode(stored.fine_quality, stored.payload)
         carrier = png_carrier.unpack(data)
-        if carrier.fine_quality is None:
-            if fine_quality is None:
-                raise NotGrain("the PNG has lost the chunk that names its quality; give it with --fine-quality")
-        else:
+        if carrier.fingerprint is not None:
             self.model.check_fingerprint(carrier.fingerprint)
             fine_quality = carrier.fine_quality
-        self._check_quality(fine_quality)
-        return self._symbols_of(carrier.pixels, fine_quality)
+        return self.coder.from_low_resolution(carrier.pixels, fine_quality)
 
-    def low_resolution(self, symbols: Symbols) -> np.ndarray:
+    def low_resolution(self, symbols: AnySymbols) -> np.ndarray:
         """The LR image of a face, uint8 `[16, 16, 3]`."""
-        return low_resolution.embed(self.coder.encode(symbols), self._thumbnail(symbols))
-
-    def _symbols_of(self, pixels: np.ndarray, fine_quality: int) -> Symbols:
-        """The symbols in an LR image; refuses one that does not show its own payload's thumbnail."""
-        payload = low_resolution.extract(pixels)
-        symbols = self.coder.decode(payload, fine_quality)
-        if not np.array_equal(low_resolution.embed(payload, self._thumbnail(symbols)), pixels):
-            raise Corrupt("the LR image was altered, or is of another quality or model")
-        return symbols
-
-    def _thumbnail(self, symbols: Symbols) -> np.ndarray:
-        return low_resolution.draw_thumbnail(symbols.thumbnail, symbols.fine_quality, self._thumbnails)
-
-    def _check_quality(self, fine_quality: int) -> None:
-        """Refuses qualities that these weights do not have."""
-        if fine_quality >= self.spec.fine_qualities:
-            raise Corrupt(f"fine quality {fine_quality} is beyond the model's {self.spec.fine_qualities - 1}")
+        return self.coder.to_low_resolution(symbols)
 
 
 class Codec:
     """A model on a device: pixels to files and back."""
 
     def __init__(self, model: ModelFile, device: torch.device):
+        from grain_codec.encoding import encoder_of
+
         self.spec, self.files, self.device = model.spec, FaceFiles(model), device
-        self._rescaling = load_networks(model)["rescaling"].to(device)
+        self.networks = load_networks(model).to(device)
+        self._encoder = encoder_of(self.networks, self.files.coder)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The pictures that the weights can draw, of "fused", "rescaled" and "prior" in this order."""
+        return self.networks.outputs
 
     def encode_face(
         self,
@@ -125,8 +107,12 @@ class Codec:
         max_bytes: int | None = None,
         carrier: str = "grain",
         effort: int = 0,
+        chunks: Chunks = (),
     ) -> bytes:
         """Encodes a face.
+
+        A model of the published kind has one quality and nothing to search for: with it, `quality` and
+        `effort` change nothing.
 
         Args:
             pixels: uint8 `[S, S, 3]`, S the model's image size, aligned as FFHQ is.
@@ -134,94 +120,121 @@ class Codec:
             max_bytes: the best quality whose whole file is at most this long.
             carrier: "grain", or "png" for the 16x16 PNG.
             effort: 0 is one pass; 1 to 9 search for a nearer face in no more bytes.
+            chunks: what travels along; `max_bytes` counts it too.
 
         Raises:
-            BadImage: the pixels have another shape or type.
+            BadImage: the pixels have another shape or type, or the carrier has no room for the chunks.
             TooLarge: not even the lowest quality fits; the text names its size.
         """
+        [encoded] = self.encode_faces([pixels], quality, max_bytes, carrier, effort, [chunks])
+        if isinstance(encoded, TooLarge):
+            raise encoded
+        return encoded
+
+    def encode_faces(
+        self,
+        pixels: Sequence[np.ndarray],
+        quality: int = DEFAULT_QUALITY,
+        max_bytes: int | None = None,
+        carrier: str = "grain",
+        effort: int = 0,
+        chunks: Sequence[Chunks] | None = None,
+    ) -> list[bytes | TooLarge]:
+        """Encodes faces together, which pays on a GPU; see `encode_face`.
+
+        Args:
+            pixels: one or more faces, as many as the device has memory for.
+            chunks: what travels along with each.
+
+        Returns:
+            The file of each face, or the error of one that does not fit.
+
+        Raises:
+            BadImage: see `encode_face`.
+        """
+        from grain_codec.encoding import Request
+
         if carrier not in CARRIERS:
             raise ValueError(f"carrier {carrier!r} is none of {', '.join(CARRIERS)}")
-        if not 1 <= quality <= len(self.spec.quality_levels):
-            raise ValueError(f"quality {quality} is outside 1..{len(self.spec.quality_levels)}")
+        if not 1 <= quality <= MOST_QUALITY:
+            raise ValueError(f"quality {quality} is outside 1..{MOST_QUALITY}")
         if not 0 <= effort <= MOST_EFFORT:
             raise ValueError(f"effort {effort} is outside 0..{MOST_EFFORT}")
-        thumbnail, view = self._views(pixels)
-        if max_bytes is None:
-            finest, most_bytes = self.spec.quality_levels[quality - 1], MOST_FILE_BYTES
-        else:
-            finest, most_bytes = self.spec.fine_qualities - 1, max_bytes
-        symbols = self._finest_that_fits(thumbnail, view, finest, most_bytes, carrier)
-        if effort:
-            from grain_codec.search import Search
 
-            most_bytes = max_bytes or len(self.files.write(symbols, carrier))
-            fits = partial(self._fits, most_bytes=most_bytes, carrier=carrier)
-            symbols = Search(self._rescaling, self.files.coder, thumbnail, view, fits).run(symbols, effort)
-        return self.files.write(symbols, carrier)
+        def request(chunks: Chunks) -> Request:
+            return Request(quality, max_bytes, effort, lambda *coded: self.files.wrap(*coded, carrier, chunks))
 
-    def decode_face(self, data: bytes, fine_quality: int | None = None) -> np.ndarray:
-        """Decodes a file of either kind to uint8 `[S, S, 3]`; see `FaceFiles.read` for what it raises."""
-        return self.draw(self.files.read(data, fine_quality))
+        along = chunks or [()] * len(pixels)
+        encoded = self._encoder.encode(self._images(pixels), [request(each) for each in along])
+        return [_with_share(result, each) if each else result for result, each in zip(encoded, along)]
 
-    def draw(self, symbols: Symbols) -> np.ndarray:
-        """`rescaled`: the face that symbols stand for, uint8 `[S, S, 3]`."""
+    def decode_face(self, data: bytes, fine_quality: int | None = None, output: str | None = None) -> np.ndarray:
+        """Decodes a file of either kind.
+
+        Args:
+            data: bytes of the file.
+            fine_quality: for a carrier that has lost its private chunk; ignored otherwise.
+            output: one of `outputs`; None means the first.
+
+        Returns:
+            uint8 `[S, S, 3]`.
+
+        Raises:
+            WrongModel: the weights cannot draw `output`, or the file is of other weights.
+            GrainError: the file is damaged or not ours.
+        """
+        return self.draw(self.files.read(data, fine_quality), output)
+
+    def draw(self, symbols: AnySymbols, output: str | None = None) -> np.ndarray:
+        """The face that symbols stand for, uint8 `[S, S, 3]`; see `draw_batch`."""
+        return self.draw_batch([symbols], output)[0]
+
+    def draw_batch(self, symbols: Sequence[AnySymbols], output: str | None = None) -> np.ndarray:
+        """The faces that symbols stand for.
+
+        Args:
+            symbols: one or more, of any quality each.
+            output: one of `outputs`; None means the first.
+
+        Returns:
+            uint8 `[B, S, S, 3]`.
+
+        Raises:
+            WrongModel: the weights cannot draw `output`; the text names what they can.
+        """
         import torch
 
+        output = self.checked_output(output)
         with torch.inference_mode():
-            step = torch.tensor([self.spec.detail_step(symbols.fine_quality)], device=self.device)
-            thumbnail = torch.from_numpy(symbols.thumbnail[None].astype(np.float32)).to(self.device)
-            details = torch.from_numpy(symbols.details[None].astype(np.float32)).to(self.device)
-            image = self._rescaling(self._rescaling.synthesise(thumbnail, details, step))
-            return (image[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+            inputs = [torch.from_numpy(values).to(self.device) for values in self.files.coder.network_inputs(symbols)]
+            return self.networks.draw_pixels(*inputs, output=output).cpu().numpy()
 
-    def analyse(self, pixels: np.ndarray, fine_quality: int) -> Symbols:
+    def checked_output(self, output: str | None) -> str:
+        """The name of a picture that the weights can draw, which None leaves to them; see `draw_batch`."""
+        if output is not None and output not in self.outputs:
+            raise WrongModel(f"{self.spec.name} cannot draw {output!r}; it has {', '.join(self.outputs)}")
+        return output or self.outputs[0]
+
+    def analyse(self, pixels: np.ndarray, fine_quality: int) -> AnySymbols:
         """The symbols of a face uint8 `[S, S, 3]` at a fine quality."""
-        return self._analyse(*self._views(pixels), fine_quality)
+        return self._encoder.analyse(self._images([pixels]), fine_quality)
 
-    def _views(self, pixels: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Thumbnail and view of a face, on the device."""
+    def _images(self, pixels: Sequence[np.ndarray]) -> Tensor:
+        """Faces on the device, `[B, 3, S, S]` in [0, 1]."""
         import torch
 
         size = self.spec.image_size
-        if pixels.shape != (size, size, 3) or pixels.dtype != np.uint8:
-            raise BadImage(f"a face is uint8 [{size}, {size}, 3], not {pixels.dtype} {list(pixels.shape)}")
-        with torch.inference_mode():
-            image = torch.from_numpy(np.array(pixels)).to(self.device).permute(2, 0, 1)[None]
-            return self._rescaling.views(image.float() / 255)
+        for face in pixels:
+            if face.shape != (size, size, 3) or face.dtype != np.uint8:
+                raise BadImage(f"a face is uint8 [{size}, {size}, 3], not {face.dtype} {list(face.shape)}")
+        return torch.from_numpy(np.stack(pixels)).to(self.device).permute(0, 3, 1, 2).float() / 255
 
-    def _analyse(self, thumbnail: Tensor, view: Tensor, fine_quality: int) -> Symbols:
-        import torch
 
-        from grain_codec.search import symbols_of
-
-        with torch.inference_mode():
-            step = torch.tensor([self.spec.detail_step(fine_quality)], device=self.device)
-            return symbols_of(self._rescaling.analyse(thumbnail, view, step), fine_quality)
-
-    def _fits(self, symbols: Symbols, most_bytes: int, carrier: str) -> bool:
-        """Whether symbols keep to the LR image's noise and to a byte limit."""
-        payload = self.files.payload(symbols)
-        return len(payload) <= MOST_PAYLOAD and len(self.files.wrap(payload, symbols, carrier)) <= most_bytes
-
-    def _finest_that_fits(
-        self, thumbnail: Tensor, view: Tensor, finest: int, most_bytes: int, carrier: str
-    ) -> Symbols:
-        """The symbols of the highest fine quality up to `finest` that keeps to the limits, by bisection."""
-        best, lowest, highest, middle = None, 0, finest, finest
-        while lowest <= highest:
-            symbols = self._analyse(thumbnail, view, middle)
-            if self._fits(symbols, most_bytes, carrier):
-                best, lowest = symbols, middle + 1
-            else:
-                highest = middle - 1
-            middle = (lowest + highest + 1) // 2
-        if best is None:
-            coarsest = self._analyse(thumbnail, view, 0)
-            if len(self.files.payload(coarsest)) > MOST_PAYLOAD:
-                raise TooLarge("too busy for an LR image, even at the lowest quality")
-            smallest = self.files.write(coarsest, carrier)
-            raise TooLarge(f"does not fit in {most_bytes} bytes; the smallest size possible is {len(smallest)} bytes")
-        return best
+def _with_share(result: bytes | TooLarge, chunks: Chunks) -> bytes | TooLarge:
+    """A refusal that also says how much of the size travels along."""
+    if isinstance(result, bytes):
+        return result
+    return TooLarge(f"{result}, {sum(len(chunk.content) for chunk in chunks)} of them for what travels along")
 
 
 @lru_cache(maxsize=4)
@@ -229,7 +242,7 @@ def load_model(name: str = DEFAULT_MODEL, device: str = "auto") -> Codec:
     """A codec ready to use; the same object for the same arguments.
 
     Args:
-        name: a shipped model, or the path of a weights file.
+        name: a model that is shipped or in the user's folder, or the path of a weights file.
         device: "auto" takes a GPU when there is one; else what torch calls it.
 
     Raises:
@@ -253,6 +266,17 @@ def low_resolution_image(data: bytes, model: str = DEFAULT_MODEL, fine_quality: 
     return files.low_resolution(files.read(data, fine_quality))
 
 
+def read_chunks(data: bytes) -> Chunks:
+    """What travels along in a file of either kind; no model is needed.
+
+    Raises:
+        GrainError: the file is damaged or not ours.
+    """
+    if png_carrier.is_png(data):
+        return png_carrier.unpack(data).chunks
+    return container.unpack(data).chunks
+
+
 def describe(data: bytes, model: str = DEFAULT_MODEL) -> dict[str, str | int | float]:
     """What a file says of itself, read down to its last symbol and without any network.
 
@@ -270,12 +294,13 @@ def describe(data: bytes, model: str = DEFAULT_MODEL) -> dict[str, str | int | f
         "fine quality": symbols.fine_quality,
         "quality": files.spec.nearest_level(symbols.fine_quality),
         "payload bytes": len(files.payload(symbols)),
-        "ideal payload bits": round(files.ideal_bits(symbols), 1),
-        "thumbnail symbols": int(np.count_nonzero(symbols.thumbnail)),
-        "detail symbols": int(np.count_nonzero(symbols.details)),
+        **files.coder.describe(symbols),
         "image": f"{files.spec.image_size}x{files.spec.image_size} RGB",
     }
-    if not is_carrier:
+    if is_carrier:
+        chunks = png_carrier.unpack(data).chunks
+        rows.update((f"field {container.CHUNK_NAMES[chunk.tag]}", f"{len(chunk.content)} B") for chunk in chunks)
+    else:
         rows.update((f"field {name}", value) for name, value in container.describe(data))
     return rows
 

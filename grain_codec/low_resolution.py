@@ -16,6 +16,7 @@ of its own payload is refused.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,9 +32,13 @@ DIGITS = LR_SAMPLES - BASE_SAMPLES
 STEP_UNIT = 1 << 16
 """Quantiser steps of the thumbnail are whole multiples of 1 / STEP_UNIT of the image range."""
 
+TABLE_TYPES = {"mean": np.int32, "basis": np.int16, "steps": np.int32}
+
 _BASIS_BITS = 14
 _STEP_BITS = 16
 _WORKING_BITS = 20
+_MOST_COMPONENT = 1 << 36
+"""Beyond any that a picture has, and little enough for sums in 64 bits whatever levels and tables say."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class ThumbnailTables:
     steps: np.ndarray
 
     def check(self, spec: ModelSpec) -> None:
-        """Refuses tables of the wrong shape.
+        """Refuses tables of the wrong shape or type.
 
         Raises:
             WrongModel: naming the table.
@@ -64,6 +69,18 @@ class ThumbnailTables:
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
                 raise WrongModel(f"the thumbnail's {name} has shape {getattr(self, name).shape}, not {shape}")
+        check_types(vars(self), TABLE_TYPES)
+
+
+def check_types(tables: Mapping[str, np.ndarray], types: Mapping[str, type[np.generic]]) -> None:
+    """Refuses tables of another type than theirs: floats would differ between machines, wide integers overflow.
+
+    Raises:
+        WrongModel: naming the table.
+    """
+    for name, wanted in types.items():
+        if tables[name].dtype.newbyteorder("=") != wanted:
+            raise WrongModel(f"the table {name} is of type {tables[name].dtype}, not {np.dtype(wanted)}")
 
 
 def thumbnail_steps(spec: ModelSpec) -> np.ndarray:
@@ -75,6 +92,7 @@ def thumbnail_steps(spec: ModelSpec) -> np.ndarray:
 def draw_thumbnail(levels: np.ndarray, fine_quality: int, tables: ThumbnailTables) -> np.ndarray:
     """The transmitted thumbnail, uint8 `[16, 16, 3]`, from whole levels `[T]`; integer arithmetic only."""
     components = levels.astype(np.int64) * np.int64(tables.steps[fine_quality])
+    components = components.clip(-_MOST_COMPONENT, _MOST_COMPONENT)
     centred = components @ tables.basis.astype(np.int64)
     fixed = centred + (tables.mean.astype(np.int64) << _STEP_BITS)
     working = fixed >> (_BASIS_BITS + _STEP_BITS - _WORKING_BITS)

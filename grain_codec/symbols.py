@@ -14,6 +14,7 @@ import numpy as np
 
 from grain_codec.entropy import ALPHABET, TOTAL_BITS, LevelCoder, RangeDecoder, RangeEncoder
 from grain_codec.errors import Corrupt, WrongModel
+from grain_codec.low_resolution import check_types
 from grain_codec.spec import GRID, ModelSpec
 
 CELLS = GRID * GRID
@@ -55,6 +56,15 @@ class Symbols:
     fine_quality: int
 
 
+TABLE_TYPES = {
+    "thumbnail_scales": np.uint8,
+    "detail_scales": np.uint8,
+    "thumbnail_context": np.int8,
+    "detail_context": np.int8,
+    "cumulative": np.int32,
+}
+
+
 @dataclass(frozen=True)
 class SymbolTables:
     """The integer tables that travel with the weights.
@@ -77,7 +87,7 @@ class SymbolTables:
         """Refuses tables that the coder could not work with.
 
         Raises:
-            WrongModel: a table has the wrong shape, or alphabets that do not rise to their total.
+            WrongModel: a table has the wrong shape or type, or alphabets that do not rise to their total.
         """
         anchors = -(-spec.fine_qualities // ANCHOR_SPACING) + 1
         shapes = {
@@ -89,6 +99,7 @@ class SymbolTables:
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
                 raise WrongModel(f"the table {name} has shape {getattr(self, name).shape}, not {shape}")
+        check_types(vars(self), TABLE_TYPES)
         rows = self.cumulative.astype(np.int64)
         whole = rows.ndim == 2 and rows.shape[1] == ALPHABET + 1 and len(rows) >= SCALES_PER_OCTAVE
         if not whole or (rows[:, 0] != 0).any() or (rows[:, -1] != 1 << TOTAL_BITS).any() or (np.diff(rows) < 1).any():

@@ -8,28 +8,43 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_tensors
-from safetensors.numpy import save as save_tensors
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file as save_tensors
 
 from grain_codec.errors import WrongModel
 from grain_codec.low_resolution import ThumbnailTables
-from grain_codec.spec import ModelSpec
+from grain_codec.spec import AnySpec, read_spec
 from grain_codec.symbols import SymbolTables
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
+
+    from grain_codec.model.outputs import ReciprocalNetworks
 
 ZOO = Path(__file__).parent / "zoo"
+MODELS_VARIABLE = "GRAIN_MODELS"
+"""Environment variable that names a folder of weights files, to be used instead of the user's own."""
+
 FINGERPRINT_BYTES = 3
-MOST_FILE_BYTES = 1 << 30
+MOST_FILE_BYTES = 1 << 29
+"""Bound on a weights file; the published model takes 330 MB in float32."""
+
+MOST_HEADER_BYTES = 1 << 20
+"""Bound on a weights file's header, which names its tensors; that of the published model takes a fifth of it."""
+
+MOST_NAMED = 3
+"""Tensors that an error names before it only counts the rest."""
+
 _SYMBOL_TABLES = ("thumbnail_scales", "detail_scales", "thumbnail_context", "detail_context", "cumulative")
+_NETWORKS = "networks."
 
 
 @dataclass(frozen=True)
@@ -40,13 +55,21 @@ class ModelFile:
         path: where it was read.
         spec: the geometry of its networks.
         fingerprint: leading bytes of the SHA-256 over spec and tensors; every encoded face carries them.
+        origin: a sentence on how the weights came about.
         tensors: by name; `networks.*` for the networks, `tables.*` for the integer tables.
     """
 
     path: Path
-    spec: ModelSpec
+    spec: AnySpec
     fingerprint: bytes
+    origin: str
     tensors: dict[str, np.ndarray]
+
+    @property
+    def modules(self) -> set[str]:
+        """Names of the modules that there are tensors of."""
+        names = (name.removeprefix(_NETWORKS) for name in self.tensors if name.startswith(_NETWORKS))
+        return {name.partition(".")[0] for name in names}
 
     def check_fingerprint(self, fingerprint: bytes) -> None:
         """Refuses a face that was encoded with other weights.
@@ -81,19 +104,37 @@ class ModelFile:
         return self.tensors[name]
 
 
+def user_folder() -> Path:
+    """The folder that imported models are kept in: that of GRAIN_MODELS, or the user's data folder."""
+    if os.environ.get(MODELS_VARIABLE):
+        return Path(os.environ[MODELS_VARIABLE])
+    if sys.platform == "win32":
+        data = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        data = Path.home() / "Library" / "Application Support"
+    else:
+        data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return data / "grain-codec" / "models"
+
+
 def find_model(name: str) -> Path:
-    """The weights file of a shipped model's name, or of a path.
+    """The weights file of a model's name, shipped or in the user's folder, or of a path.
+
+    Of several files with one name the newest is taken.
 
     Raises:
-        WrongModel: there is no such model.
+        WrongModel: there is no such model; the text says how to get the published one.
     """
     if name.endswith(".safetensors"):
         return Path(name)
-    found = sorted(ZOO.glob(f"{name}-*.safetensors"))
-    if not found:
-        shipped = sorted({path.stem.rsplit("-", 1)[0] for path in ZOO.glob("*.safetensors")})
-        raise WrongModel(f"no model {name!r}; shipped: {', '.join(shipped) or 'none'}, or give a .safetensors file")
-    return found[-1]
+    for folder in (ZOO, user_folder()):
+        found = [path for path in folder.glob("*.safetensors") if path.stem.rpartition("-")[0] == name]
+        if found:
+            return max(found, key=lambda path: (path.stat().st_mtime, path.name))
+    if name == "grain-2022":
+        raise WrongModel(f"no weights of {name} in {folder}; `grain-weights import` puts the official ones there")
+    shipped = sorted({path.stem.rpartition("-")[0] for path in ZOO.glob("*.safetensors")})
+    raise WrongModel(f"no model {name!r}; shipped: {', '.join(shipped) or 'none'}, or give a .safetensors file")
 
 
 @lru_cache(maxsize=4)
@@ -104,42 +145,69 @@ def read_model(path: Path) -> ModelFile:
         WrongModel: it cannot be read, or is no model; the text names the file.
     """
     try:
-        if path.stat().st_size > MOST_FILE_BYTES:
-            raise WrongModel(f"{path}: too large for a weights file")
-        content = path.read_bytes()
-        tensors = load_tensors(content)
-        header_bytes = int.from_bytes(content[:8], "little")
-        spec = ModelSpec.from_header(content[8 : 8 + header_bytes])
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        _check_sizes(path)
+        with safe_open(path, "numpy") as file:
+            header = file.metadata() or {}
+            if "spec" not in header:
+                raise WrongModel(f"{path}: carries no spec of a grain-codec model")
+            spec = read_spec(header["spec"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except WrongModel as error:
+        raise WrongModel(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
+    except (OSError, SafetensorError, ArithmeticError, LookupError, ValueError, TypeError, AttributeError) as error:
         raise WrongModel(f"{path}: not a readable weights file: {error}") from error
-    return ModelFile(path, spec, fingerprint_of(spec, tensors), tensors)
+    return ModelFile(path, spec, fingerprint_of(spec, tensors), header.get("origin", ""), tensors)
 
 
-def fingerprint_of(spec: ModelSpec, tensors: dict[str, np.ndarray]) -> bytes:
-    """Leading bytes of the SHA-256 over the canonical spec and the tensors in order of their names."""
+def _check_sizes(path: Path) -> None:
+    """Refuses files, and headers, that are larger than any of ours, before they are read.
+
+    Raises:
+        OSError: there is no such file.
+        WrongModel: it is too large, or claims a header that is.
+    """
+    if path.stat().st_size > MOST_FILE_BYTES:
+        raise WrongModel(f"{path}: too large for a weights file")
+    with open(path, "rb") as file:
+        if int.from_bytes(file.read(8), "little") > MOST_HEADER_BYTES:
+            raise WrongModel(f"{path}: its header is too large for that of a weights file")
+
+
+def fingerprint_of(spec: AnySpec, tensors: dict[str, np.ndarray]) -> bytes:
+    """Leading bytes of the SHA-256 over the canonical spec and the tensors in order of their names, little-endian."""
     digest = hashlib.sha256(spec.to_json().encode())
     for name in sorted(tensors):
-        tensor = tensors[name]
+        tensor = tensors[name].astype(tensors[name].dtype.newbyteorder("<"), copy=False)
         digest.update(f"{name} {tensor.dtype.str} {tensor.shape} ".encode())
         digest.update(np.ascontiguousarray(tensor).tobytes())
     return digest.digest()[:FINGERPRINT_BYTES]
 
 
-def write_model(folder: Path, spec: ModelSpec, tensors: dict[str, np.ndarray], origin: str) -> Path:
+def write_model(folder: Path, spec: AnySpec, tensors: dict[str, np.ndarray], origin: str) -> Path:
     """Writes `NAME-FINGERPRINT.safetensors`, whole or not at all, and returns its path.
 
     Args:
         origin: one sentence on how the weights came about, kept in the header.
     """
     path = folder / f"{spec.name}-{fingerprint_of(spec, tensors).hex()}.safetensors"
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(save_tensors(tensors, {"spec": spec.to_json(), "origin": origin}))
-    os.replace(partial, path)
+    write_file(path, spec, tensors, origin)
     return path
 
 
-def load_networks(model: ModelFile) -> nn.ModuleDict:
+def write_file(path: Path, spec: AnySpec, tensors: dict[str, np.ndarray], origin: str) -> None:
+    """Writes a weights file under any name, whole or not at all, and makes its folder; see `write_model`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    try:
+        save_tensors(tensors, partial, {"spec": spec.to_json(), "origin": origin})
+        # safetensors leaves it to its owner alone.
+        partial.chmod(0o644)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_networks(model: ModelFile) -> ReciprocalNetworks:
     """The networks of a model in float32 on the CPU, in evaluation mode.
 
     Raises:
@@ -149,18 +217,44 @@ def load_networks(model: ModelFile) -> nn.ModuleDict:
 
     from grain_codec.model.grain import build_networks
 
-    networks = build_networks(model.spec)
-    prefix = "networks."
     state = {
-        name.removeprefix(prefix): torch.from_numpy(tensor.astype(np.float32) if tensor.dtype == np.float16 else tensor)
+        name.removeprefix(_NETWORKS): tensor.astype(np.float32) if tensor.dtype == np.float16 else tensor
         for name, tensor in model.tensors.items()
-        if name.startswith(prefix)
+        if name.startswith(_NETWORKS)
     }
-    try:
-        networks.load_state_dict(state)
-    except RuntimeError as error:
-        raise WrongModel(f"{model.path}: {error}") from error
+    if "rescaling" not in model.modules:
+        raise WrongModel(f"{model.path}: has no rescaling module, so nothing can be encoded or decoded with it")
+    # Shapes alone take no memory: a file gets no more of it than it has brought tensors for.
+    with torch.device("meta"):
+        blueprint = build_networks(model.spec, model.modules).state_dict()
+    check_tensors(state, blueprint, str(model.path))
+    networks = build_networks(model.spec, model.modules)
+    networks.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in state.items()})
     return networks.eval().requires_grad_(False)
+
+
+def check_tensors(
+    found: Mapping[str, np.ndarray | Tensor], wanted: Mapping[str, np.ndarray | Tensor], source: str
+) -> None:
+    """Refuses tensors that are not exactly the ones wanted, by name and shape.
+
+    Args:
+        source: what they come from, for the text.
+
+    Raises:
+        WrongModel: the text names the missing ones, else those left over, else those of another shape.
+    """
+    missing = [name for name in wanted if name not in found]
+    extra = [name for name in found if name not in wanted]
+    misshapen = [
+        f"{name} is {list(found[name].shape)}, not {list(wanted[name].shape)}"
+        for name in wanted
+        if name in found and tuple(found[name].shape) != tuple(wanted[name].shape)
+    ]
+    for fault, names in (("lacks", missing), ("has the unknown", extra), ("has the wrong shape:", misshapen)):
+        if names:
+            others = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+            raise WrongModel(f"{source}: {fault} {', '.join(names[:MOST_NAMED])}{others}")
 
 
 def network_tensors(networks: nn.ModuleDict) -> dict[str, np.ndarray]:
@@ -168,5 +262,5 @@ def network_tensors(networks: nn.ModuleDict) -> dict[str, np.ndarray]:
     tensors = {}
     for name, value in networks.state_dict().items():
         array = np.ascontiguousarray(value.detach().cpu().numpy())
-        tensors[f"networks.{name}"] = array.astype(np.float16) if array.dtype == np.float32 else array
+        tensors[f"{_NETWORKS}{name}"] = array.astype(np.float16) if array.dtype == np.float32 else array
     return tensors

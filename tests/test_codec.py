@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 import grain_codec
-from grain_codec.codec import MOST_PAYLOAD, Codec, describe, low_resolution_image
+from grain_codec.codec import Codec, describe, low_resolution_image, read_chunks
+from grain_codec.encoding import MOST_PAYLOAD
 from grain_codec.errors import BadImage, Corrupt, GrainError, NotGrain, TooLarge, WrongModel
 from grain_codec.formats import container, png_carrier
 from grain_codec.low_resolution import base_of, extract
@@ -92,6 +93,30 @@ def test_both_carriers_hold_the_same_face(codec: Codec, file: bytes, carrier: by
     assert np.array_equal(shown, low_resolution_image(file))
 
 
+CHUNKS = (container.Chunk(container.XMP, b"<RDF/>" * 20), container.Chunk(container.EXIF, b"MM\0*" + bytes(76)))
+CHUNK_BYTES = sum(len(chunk.content) for chunk in CHUNKS)
+
+
+@pytest.mark.parametrize("kind", ["grain", "png"])
+def test_chunks_travel_along_and_count(codec: Codec, face: np.ndarray, kind: str):
+    bare = codec.encode_face(face, carrier=kind)
+    laden = codec.encode_face(face, carrier=kind, chunks=CHUNKS)
+    assert read_chunks(bare) == () and read_chunks(laden) == CHUNKS[::-1]
+    assert CHUNK_BYTES < len(laden) - len(bare) < CHUNK_BYTES + 50
+    assert low_resolution_image(laden).tobytes() == low_resolution_image(bare).tobytes()
+    assert {"field EXIF": "80 B", "field XMP": "120 B"}.items() <= describe(laden).items()
+    cap = len(laden)
+    assert len(codec.encode_face(face, max_bytes=cap, carrier=kind, chunks=CHUNKS)) <= cap
+    with pytest.raises(TooLarge, match=r"bytes, 200 of them for what travels along"):
+        codec.encode_face(face, max_bytes=CHUNK_BYTES, carrier=kind, chunks=CHUNKS)
+
+
+@pytest.mark.parametrize(("kind", "size"), [("grain", 1 << 20), ("png", 1 << 16)])
+def test_chunks_that_do_not_fit_the_carrier_are_refused(codec: Codec, face: np.ndarray, kind: str, size: int):
+    with pytest.raises(BadImage, match="metadata take"):
+        codec.encode_face(face, 1, carrier=kind, chunks=(container.Chunk(container.EXIF, bytes(size)),))
+
+
 def test_a_recompressed_carrier_without_its_chunk_decodes_with_its_quality(codec: Codec, file: bytes, carrier: bytes):
     stream = io.BytesIO()
     Image.open(io.BytesIO(carrier)).save(stream, "PNG", optimize=True)
@@ -106,7 +131,7 @@ def test_a_recompressed_carrier_without_its_chunk_decodes_with_its_quality(codec
 def test_the_payload_is_within_two_bytes_of_the_ideal(codec: Codec, faces: dict[str, np.ndarray]):
     for face in faces.values():
         symbols = codec.analyse(face, 24)
-        assert len(codec.files.payload(symbols)) <= codec.files.ideal_bits(symbols) / 8 + 2
+        assert len(codec.files.payload(symbols)) <= codec.files.coder.levels.ideal_bits(symbols) / 8 + 2
 
 
 def test_every_truncation_is_refused(codec: Codec, file: bytes, carrier: bytes):
@@ -182,6 +207,24 @@ def test_every_image_type_comes_back(codec: Codec, file: bytes):
     assert np.array_equal((batch[1] * 255).round().byte().permute(1, 2, 0).numpy(), pixels)
 
 
+def test_a_batch_is_drawn_as_its_faces_are(codec: Codec, faces: dict[str, np.ndarray]):
+    symbols = [codec.analyse(faces["anna"], 8), codec.analyse(faces["otis"], 30)]
+    batch = codec.draw_batch(symbols)
+    assert batch.shape == (2, 1024, 1024, 3) and batch.dtype == np.uint8
+    for drawn, each in zip(batch, symbols, strict=True):
+        assert np.quantile(np.abs(drawn.astype(int) - codec.draw(each)), 0.999) <= 1
+
+
+def test_the_default_picture_is_the_first(codec: Codec, file: bytes):
+    assert np.array_equal(codec.decode_face(file), codec.decode_face(file, output=codec.outputs[0]))
+    assert np.array_equal(grain_codec.decode(file, "numpy", codec.outputs[0]), codec.decode_face(file))
+
+
+def test_a_picture_that_the_model_lacks_is_refused(codec: Codec, file: bytes):
+    with pytest.raises(WrongModel, match=f"cannot draw 'view'; it has {', '.join(codec.outputs)}"):
+        codec.decode_face(file, output="view")
+
+
 def test_other_types_are_refused():
     with pytest.raises(BadImage, match="str"):
         grain_codec.encode("face.png")
@@ -199,3 +242,16 @@ def test_other_devices_and_models_are_refused():
 def test_a_gpu_draws_what_the_cpu_draws(codec: Codec, file: bytes):
     on_gpu = grain_codec.load_model(device="cuda").decode_face(file).astype(int)
     assert np.quantile(np.abs(on_gpu - codec.decode_face(file)), 0.999) <= 1
+
+
+def test_a_batch_is_its_faces_one_by_one(codec: Codec, faces: dict[str, np.ndarray]):
+    """Up to what a sum in another order rounds otherwise; a face that does not fit leaves the others alone."""
+    noise = np.random.default_rng(0).integers(0, 256, (1024, 1024, 3), np.uint8)
+    busy = np.asarray(Image.fromarray(noise[::64, ::64]).resize((1024, 1024), Image.Resampling.NEAREST))
+    first, *_, last = faces.values()
+    *together, refused = codec.encode_faces([first, last, busy], max_bytes=300)
+    assert isinstance(refused, TooLarge)
+    for data, face in zip(together, (first, last)):
+        alone = codec.encode_face(face, max_bytes=300)
+        assert len(data) <= 300
+        assert abs(psnr(codec.decode_face(data), face) - psnr(codec.decode_face(alone), face)) < 0.05

@@ -46,7 +46,7 @@ def test_package_loads_no_torch() -> None:
     assert "torch" not in modules_after("import grain_codec")
 
 
-@pytest.mark.parametrize("command", ["encode", "decode", "info"])
+@pytest.mark.parametrize("command", ["encode", "decode", "info", "weights", "bench"])
 def test_help_loads_nothing_heavy(command: str) -> None:
     assert not modules_after(f"from grain_codec.cli.{command} import main; main()", "--help")
 
@@ -61,6 +61,16 @@ def test_looking_into_a_file_loads_no_torch(tmp_path: Path, carrier: str) -> Non
     thumbnail = ["--thumbnail", "-o", str(tmp_path / "thumbnail.png"), "--quiet"]
     assert "torch" not in modules_after("from grain_codec.cli.decode import main; main()", str(encoded), *thumbnail)
     assert (tmp_path / "thumbnail.png").exists()
+
+
+def test_looking_into_a_file_of_the_published_kind_loads_no_torch(
+    tmp_path: Path, small_weights: Path, small_face: np.ndarray
+) -> None:
+    encoded = tmp_path / "face.grain"
+    encoded.write_bytes(load_model(str(small_weights), "cpu").encode_face(small_face))
+    for program, arguments in (("info", [str(encoded), "-m"]), ("weights", ["info"])):
+        statement = f"from grain_codec.cli.{program} import main; main()"
+        assert "torch" not in modules_after(statement, *arguments, str(small_weights))
 
 
 def sources() -> Iterator[tuple[str, str, Path]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,19 @@ import torch
 from safetensors.numpy import save
 
 from grain_codec.errors import WrongModel
-from grain_codec.spec import ModelSpec
-from grain_codec.weights import find_model, fingerprint_of, load_networks, network_tensors, read_model, write_model
+from grain_codec.model.grain2022.grain import Grain2022
+from grain_codec.spec import Grain2022Spec, ModelSpec
+from grain_codec.weights import (
+    check_tensors,
+    find_model,
+    fingerprint_of,
+    load_networks,
+    network_tensors,
+    read_model,
+    user_folder,
+    write_file,
+    write_model,
+)
 
 SHIPPED = find_model("face-1024")
 
@@ -28,7 +41,7 @@ def test_tensors_and_spec_come_back(tmp_path: Path):
     tensors = {"networks.a": np.arange(6, dtype=np.float16).reshape(2, 3), "tables.b": np.array([1], np.uint8)}
     path = write_model(tmp_path, ModelSpec(name="made"), tensors, "made by a test")
     model = read_model(path)
-    assert model.spec.name == "made"
+    assert model.spec.name == "made" and model.origin == "made by a test"
     assert path.name == f"made-{model.fingerprint.hex()}.safetensors"
     assert all(np.array_equal(model.tensors[name], tensors[name]) for name in tensors)
     assert list(tmp_path.iterdir()) == [path]
@@ -41,6 +54,14 @@ def test_networks_come_back_whatever_their_memory_layout(tmp_path: Path):
     back = load_networks(read_model(path)).state_dict()
     assert all(torch.equal(back[name], value) for name, value in networks.state_dict().items())
     assert read_model(path).fingerprint == model.fingerprint
+
+
+def test_networks_of_the_published_kind_come_back(small_networks: Grain2022, small_weights: Path):
+    back = load_networks(read_model(small_weights))
+    assert isinstance(back, Grain2022) and not back.training
+    expected = {name: value.half().float() for name, value in small_networks.state_dict().items()}
+    assert all(torch.equal(value, expected[name]) for name, value in back.state_dict().items())
+    assert torch.equal(back.prior.latent_avg, expected["prior.latent_avg"])
 
 
 def test_any_change_changes_the_fingerprint():
@@ -75,10 +96,73 @@ def test_a_missing_tensor_is_named(tmp_path: Path):
     model = read_model(SHIPPED)
     tensors = {name: tensor for name, tensor in model.tensors.items() if not name.endswith("analysis_basis")}
     path = write_model(tmp_path, model.spec, tensors, "")
-    with pytest.raises(WrongModel, match="analysis_basis"):
+    with pytest.raises(WrongModel, match="lacks rescaling.analysis_basis"):
         load_networks(read_model(path))
+
+
+def test_tensors_are_named_by_what_is_wrong_with_them():
+    wanted = {name: np.zeros(2) for name in ("a", "b", "c", "d", "e")}
+    check_tensors(wanted, dict(wanted), "file")
+    with pytest.raises(WrongModel, match="^file: lacks b, c, d and 1 more$"):
+        check_tensors({"a": np.zeros(2), "x": np.zeros(2)}, wanted, "file")
+    with pytest.raises(WrongModel, match="^file: has the unknown x$"):
+        check_tensors({**wanted, "x": np.zeros(2)}, wanted, "file")
+    with pytest.raises(WrongModel, match=r"^file: has the wrong shape: c is \[2, 1\], not \[2\]$"):
+        check_tensors({**wanted, "c": np.zeros((2, 1))}, wanted, "file")
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        Grain2022Spec(width=256, growth=128, encoder_blocks=32, generator_channels=(1024,) * 9, code_channels=1024),
+        ModelSpec(view_size=512, detail_components=96, predictor_width=1024, predictor_blocks=32),
+    ],
+    ids=["grain-2022", "face-1024"],
+)
+def test_networks_get_no_more_memory_than_the_file_has_tensors_for(tmp_path: Path, spec: Grain2022Spec | ModelSpec):
+    """The largest that a spec may claim would be gigabytes."""
+    path = write_model(tmp_path, spec, {"networks.rescaling.a": np.zeros(1)}, "")
+    with pytest.raises(WrongModel, match="lacks rescaling"):
+        load_networks(read_model(path))
+
+
+@pytest.mark.parametrize("field", ["width", "image_size"])
+def test_a_file_of_impossible_sizes_is_refused_on_reading(tmp_path: Path, field: str):
+    spec = json.dumps({**json.loads(Grain2022Spec().to_json()), field: 1 << 40})
+    path = tmp_path / "huge.safetensors"
+    path.write_bytes(save({"networks.rescaling.a": np.zeros(1)}, {"spec": spec}))
+    with pytest.raises(WrongModel, match=f"huge.safetensors.*{field}"):
+        read_model(path)
 
 
 def test_an_unknown_name_lists_what_there_is():
     with pytest.raises(WrongModel, match="face-1024"):
         find_model("house-512")
+
+
+def test_imported_models_are_found_by_their_whole_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("GRAIN_MODELS", str(tmp_path))
+    assert user_folder() == tmp_path
+    with pytest.raises(WrongModel, match="grain-weights import"):
+        find_model("grain-2022")
+    other = write_model(tmp_path, Grain2022Spec(name="grain-2022-generator"), {"networks.a": np.zeros(1)}, "")
+    older = write_model(tmp_path, Grain2022Spec(), {"networks.a": np.zeros(1)}, "")
+    newer = write_model(tmp_path, Grain2022Spec(), {"networks.a": np.ones(1)}, "")
+    os.utime(older, (1, 1))
+    assert find_model("grain-2022") == newer
+    assert find_model("grain-2022-generator") == other
+    assert find_model("face-1024") == SHIPPED
+
+
+def test_without_a_named_folder_it_is_in_the_user_s_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.delenv("GRAIN_MODELS", raising=False)
+    for variable in ("XDG_DATA_HOME", "HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    assert user_folder().parts[-2:] == ("grain-codec", "models") and user_folder().is_relative_to(tmp_path)
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path):
+    (tmp_path / "a.safetensors").mkdir()
+    with pytest.raises(OSError):
+        write_file(tmp_path / "a.safetensors", ModelSpec(), {"networks.a": np.zeros(1)}, "")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]

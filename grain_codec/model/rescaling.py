@@ -41,7 +41,9 @@ THUMBNAIL_ROUNDING = 0.42
 
 def decoding_passes() -> list[Tensor]:
     """Indices of the cells of each pass: even rows and columns, then odd ones, then all between."""
-    row, column = torch.meshgrid(torch.arange(GRID), torch.arange(GRID), indexing="ij")
+    # On the CPU even where a network is built for its shapes alone, on torch's "meta" device.
+    index = torch.arange(GRID, device="cpu")
+    row, column = torch.meshgrid(index, index, indexing="ij")
     even = (row % 2 == 0) & (column % 2 == 0)
     odd = (row % 2 == 1) & (column % 2 == 1)
     return [group.flatten().nonzero().flatten() for group in (even, odd, ~(even | odd))]

@@ -6,36 +6,36 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grain_codec.model.grain2022.residual_dense import WIDTH, conv3x3, leaky_convolutions
+from grain_codec.model.grain2022.residual_dense import conv3x3, leaky_convolutions
 from grain_codec.model.grain2022.squeeze_excitation import SqueezeExcitation
-
-GENERATED = (128, 64, 32)
-"""Channels of the generator's features at 256, 512 and 1024."""
-
-FUSED = (128, 64, 32)
-"""Channels of what is made of both modules' features at 256, 512 and 1024."""
+from grain_codec.model.grain2022.stylegan2 import FEATURE_MAPS
+from grain_codec.spec import Grain2022Spec
 
 
 class Fusion(nn.Module):
     """Weighs and mixes both modules' features at three sizes, then all of them at the finest."""
 
-    def __init__(self) -> None:
+    def __init__(self, spec: Grain2022Spec = Grain2022Spec()):
         super().__init__()
-        for index, (generated, fused) in enumerate(zip(GENERATED, FUSED, strict=True), start=1):
-            self.add_module(f"se{index}", SqueezeExcitation(WIDTH + generated))
-            self.add_module(f"conv{index}", nn.Sequential(*leaky_convolutions(WIDTH + generated, fused, fused)))
-        self.se4 = SqueezeExcitation(sum(FUSED))
-        self.out = nn.Sequential(*leaky_convolutions(sum(FUSED), 128, 128, 64, 64), conv3x3(64, 3))
+        # What is made of both modules' features has as many channels as the generator's, at each size.
+        fused = spec.generator_channels[-FEATURE_MAPS:]
+        for index, channels in enumerate(fused, start=1):
+            both = spec.width + channels
+            self.add_module(f"se{index}", SqueezeExcitation(both))
+            self.add_module(f"conv{index}", nn.Sequential(*leaky_convolutions(both, channels, channels)))
+        self.se4 = SqueezeExcitation(sum(fused))
+        coarse, middle, _ = fused
+        self.out = nn.Sequential(*leaky_convolutions(sum(fused), coarse, coarse, middle, middle), conv3x3(middle, 3))
 
     def forward(self, rescaling: list[Tensor], generated: list[Tensor]) -> Tensor:
         """Draws the final face. `rescaled` and `prior` themselves are not looked at.
 
         Args:
-            rescaling: features of the rescaling module, `[B, 64, S, S]` for S = 256, 512, 1024.
+            rescaling: features of the rescaling module, `[B, 64, S, S]` for the three finest sizes S.
             generated: features of the generator, `[B, C, S, S]` for the same sizes, C = 128, 64, 32.
 
         Returns:
-            `fused`, `[B, 3, 1024, 1024]`, nominally in [-1, 1] and not clamped.
+            `fused`, `[B, 3, S, S]` of the finest size, nominally in [-1, 1] and not clamped.
         """
         size = rescaling[-1].shape[-2:]
         mixed = torch.cat(

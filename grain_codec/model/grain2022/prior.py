@@ -5,31 +5,30 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from grain_codec.model.grain2022.residual_dense import WIDTH, leaky_convolutions
-from grain_codec.model.grain2022.stylegan2 import CODE_CHANNELS, StyleGAN2Generator
+from grain_codec.model.grain2022.residual_dense import leaky_convolutions
+from grain_codec.model.grain2022.stylegan2 import StyleGAN2Generator
+from grain_codec.spec import Grain2022Spec
 
 COARSE_BLOCKS = 3
-"""Style blocks that all look at 16x16."""
-
-SCALES = 6
-"""Style blocks that look at 32x32 to 1024x1024, one each."""
+"""Style blocks that all look at 16x16; each size above it has one more."""
 
 
 class StyleBlock(nn.Module):
     """Two codes from one feature map, and the map at half its size for the next coarser block."""
 
-    def __init__(self, halvings: int):
+    def __init__(self, width: int, code_channels: int, halvings: int):
         """`halvings` is how often the map must be halved to be 16x16."""
         super().__init__()
-        self.conv_first = nn.Sequential(*leaky_convolutions(WIDTH, WIDTH, stride=2)) if halvings else nn.Identity()
-        self.convs = nn.Sequential(*leaky_convolutions(*[WIDTH] * max(halvings, 1), stride=2))
-        self.convs1 = nn.Sequential(*leaky_convolutions(WIDTH, WIDTH, 128, 256, CODE_CHANNELS, stride=2))
-        self.convs2 = nn.Sequential(*leaky_convolutions(WIDTH, WIDTH, 128, 256, CODE_CHANNELS, stride=2))
-        self.linear1 = nn.Linear(CODE_CHANNELS, CODE_CHANNELS)
-        self.linear2 = nn.Linear(CODE_CHANNELS, CODE_CHANNELS)
+        head = (width, width, 2 * width, 4 * width, code_channels)
+        self.conv_first = nn.Sequential(*leaky_convolutions(width, width, stride=2)) if halvings else nn.Identity()
+        self.convs = nn.Sequential(*leaky_convolutions(*[width] * max(halvings, 1), stride=2))
+        self.convs1 = nn.Sequential(*leaky_convolutions(*head, stride=2))
+        self.convs2 = nn.Sequential(*leaky_convolutions(*head, stride=2))
+        self.linear1 = nn.Linear(code_channels, code_channels)
+        self.linear2 = nn.Linear(code_channels, code_channels)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """`[B, 64, S, S]` -> codes `[B, 2, 512]`, and `[B, 64, S / 2, S / 2]` or, if S is 16, `features`."""
+        """`[B, C, S, S]` -> codes `[B, 2, 512]`, and `[B, C, S / 2, S / 2]` or, if S is 16, `features`."""
         halved = self.conv_first(features)
         small = self.convs(halved)
         first = self.linear1(self.convs1(small).flatten(1))
@@ -44,16 +43,16 @@ class Fea2Code(nn.Module):
     Three blocks at 16x16 and one at each size above it; each adds what the next finer one saw.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, spec: Grain2022Spec = Grain2022Spec()):
         super().__init__()
-        halvings = [0] * COARSE_BLOCKS + list(range(1, SCALES + 1))
-        self.styles = nn.ModuleList(StyleBlock(count) for count in halvings)
+        halvings = [0] * COARSE_BLOCKS + list(range(1, spec.halvings + 1))
+        self.styles = nn.ModuleList(StyleBlock(spec.width, spec.code_channels, count) for count in halvings)
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """`[B, 64, S, S]` for S = 16, 32, ..., 1024 -> `[B, 18, 512]`, from the coarsest layer's code on."""
         pairs: list[Tensor] = []
-        x = features[SCALES]
-        for scale in reversed(range(SCALES)):
+        x = features[-1]
+        for scale in reversed(range(len(features) - 1)):
             pair, halved = self.styles[COARSE_BLOCKS + scale](x)
             pairs.append(pair)
             x = features[scale] + halved
@@ -69,12 +68,12 @@ class GenerativePrior(nn.Module):
 
     latent_avg: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, spec: Grain2022Spec = Grain2022Spec(), keeps_mean_code: bool = False):
+        """With `keeps_mean_code` the state dict holds `latent_avg`, which was released in the generator's file."""
         super().__init__()
-        self.encoder = Fea2Code()
-        self.decoder = StyleGAN2Generator()
-        # Released apart from this module's weights, in the generator's file: no part of the state dict.
-        self.register_buffer("latent_avg", torch.zeros(CODE_CHANNELS), persistent=False)
+        self.encoder = Fea2Code(spec)
+        self.decoder = StyleGAN2Generator(spec.image_size, spec.channels, spec.code_channels, spec.mapping_layers)
+        self.register_buffer("latent_avg", torch.zeros(spec.code_channels), persistent=keeps_mean_code)
 
     def forward(self, features: list[Tensor], random_noise: bool = False) -> tuple[Tensor, list[Tensor]]:
         """Generates the face that the feature maps describe.

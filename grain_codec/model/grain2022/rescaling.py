@@ -10,18 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grain_codec.model.grain2022.residual_dense import RRDB, WIDTH, conv3x3, leaky_convolutions, light_rrdb
+from grain_codec.model.grain2022.residual_dense import RRDB, conv3x3, leaky_convolutions, light_rrdb
+from grain_codec.spec import GRID, Grain2022Spec
 
-HALVINGS = 6
-"""1024 -> 16."""
-
-ENCODER_BLOCKS = 10
-
-DECODER_BLOCKS = {16: 3, 32: 3, 64: 3, 128: 2, 256: 1, 512: 1, 1024: 1}
-"""Residual in residual dense blocks at each size of the decoder's feature maps."""
-
-LIGHT_FROM = 512
-"""The size from which the decoder's blocks are the light ones."""
+LIGHT_SCALES = 2
+"""Sizes, the largest ones, at which the decoder's blocks are the light ones."""
 
 LEVELS = 255
 """The largest 8-bit sample."""
@@ -47,35 +40,38 @@ def quantise(lr: Tensor, additive_noise: bool = False) -> Tensor:
 
 
 class Encoder(nn.Module):
-    """Six halvings, then a trunk of ten RRDB at 16x16."""
+    """Halvings down to 16x16, six of them from 1024, then a trunk of RRDB."""
 
-    def __init__(self) -> None:
+    def __init__(self, spec: Grain2022Spec = Grain2022Spec()):
         super().__init__()
-        self.conv_first = conv3x3(3, WIDTH)
+        width = spec.width
+        self.conv_first = conv3x3(3, width)
         self.body = nn.Sequential(
-            *[nn.Sequential(*leaky_convolutions(WIDTH, WIDTH, stride=2)) for _ in range(HALVINGS)]
+            *[nn.Sequential(*leaky_convolutions(width, width, stride=2)) for _ in range(spec.halvings)]
         )
-        self.RRDB_trunk = nn.Sequential(*[RRDB() for _ in range(ENCODER_BLOCKS)])
-        self.trunk_conv = conv3x3(WIDTH, WIDTH)
-        self.out = nn.Sequential(*leaky_convolutions(WIDTH, WIDTH), conv3x3(WIDTH, 3))
+        self.RRDB_trunk = nn.Sequential(*[RRDB(width, spec.growth) for _ in range(spec.encoder_blocks)])
+        self.trunk_conv = conv3x3(width, width)
+        self.out = nn.Sequential(*leaky_convolutions(width, width), conv3x3(width, 3))
 
     def forward(self, image: Tensor) -> Tensor:
-        """`[B, 3, 1024, 1024]` in [-1, 1] -> the LR image `[B, 3, 16, 16]`, neither rounded nor clamped."""
+        """`[B, 3, S, S]` in [-1, 1] -> the LR image `[B, 3, 16, 16]`, neither rounded nor clamped."""
         small = self.body(self.conv_first(image))
         return self.out(small + self.trunk_conv(self.RRDB_trunk(small)))
 
 
 class Decoder(nn.Module):
-    """A trunk of RRDB at each size from 16 to 1024, with nearest-neighbour doubling between them."""
+    """A trunk of RRDB at each size from 16 to the face's, with nearest-neighbour doubling between them."""
 
-    def __init__(self) -> None:
+    def __init__(self, spec: Grain2022Spec = Grain2022Spec()):
         super().__init__()
-        self.conv_first = conv3x3(3, WIDTH)
-        for size, blocks in DECODER_BLOCKS.items():
-            block = light_rrdb if size >= LIGHT_FROM else RRDB
-            self.add_module(f"RRDB_trunk{size}", nn.Sequential(*[block() for _ in range(blocks)]))
-            self.add_module(f"trunk_conv{size}", conv3x3(WIDTH, WIDTH))
-        self.out = nn.Sequential(*leaky_convolutions(WIDTH, WIDTH, WIDTH // 2), conv3x3(WIDTH // 2, 3))
+        width = spec.width
+        self.sizes = [GRID << octave for octave in range(spec.halvings + 1)]
+        self.conv_first = conv3x3(3, width)
+        for size, blocks in zip(self.sizes, spec.decoder_blocks, strict=True):
+            block = light_rrdb if size in self.sizes[-LIGHT_SCALES:] else RRDB
+            self.add_module(f"RRDB_trunk{size}", nn.Sequential(*[block(width, spec.growth) for _ in range(blocks)]))
+            self.add_module(f"trunk_conv{size}", conv3x3(width, width))
+        self.out = nn.Sequential(*leaky_convolutions(width, width, width // 2), conv3x3(width // 2, 3))
 
     def forward(self, lr: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Decodes an LR image.
@@ -84,12 +80,12 @@ class Decoder(nn.Module):
             lr: `[B, 3, 16, 16]` in [-1, 1].
 
         Returns:
-            `rescaled`, `[B, 3, 1024, 1024]`, nominally in [-1, 1] and not clamped, and the feature maps
-            `[B, 64, S, S]` for S = 16, 32, ..., 1024.
+            `rescaled`, `[B, 3, S, S]`, nominally in [-1, 1] and not clamped, and the feature maps
+            `[B, C, s, s]` for s = 16, 32, ..., S; as published, C = 64 and S = 1024.
         """
         features: list[Tensor] = []
         x = self.conv_first(lr)
-        for size in DECODER_BLOCKS:
+        for size in self.sizes:
             if features:
                 x = F.interpolate(features[-1], scale_factor=2, mode="nearest")
             trunk = self.get_submodule(f"RRDB_trunk{size}")(x)
@@ -100,16 +96,16 @@ class Decoder(nn.Module):
 class InvRRDB(nn.Module):
     """Encoder and decoder under the keys `enc` and `dec`; the quantiser between them has no parameters."""
 
-    def __init__(self) -> None:
+    def __init__(self, spec: Grain2022Spec = Grain2022Spec()):
         super().__init__()
-        self.enc = Encoder()
-        self.dec = Decoder()
+        self.enc = Encoder(spec)
+        self.dec = Decoder(spec)
 
     def forward(self, image: Tensor, additive_noise: bool = False) -> tuple[Tensor, Tensor, list[Tensor]]:
         """There and back.
 
         Args:
-            image: `[B, 3, 1024, 1024]` in [-1, 1].
+            image: `[B, 3, S, S]` in [-1, 1].
             additive_noise: see `quantise`.
 
         Returns:

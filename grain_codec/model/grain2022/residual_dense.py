@@ -14,12 +14,6 @@ LEAKY_SLOPE = 0.2
 RESIDUAL_SCALE = 0.2
 """What a residual is multiplied by before it is added (Wang et al. 2018, "ESRGAN", section 3.1)."""
 
-WIDTH = 64
-"""Channels of a feature map between blocks."""
-
-GROWTH = 32
-"""Channels that each convolution of a dense block adds to the ones before."""
-
 
 def conv3x3(channels_in: int, channels_out: int, stride: int = 1) -> nn.Conv2d:
     """A 3x3 convolution that keeps height and width, or divides them by the stride."""
@@ -40,15 +34,16 @@ def leaky_convolutions(*channels: int, stride: int = 1) -> list[nn.Module]:
 class ResidualDenseBlock(nn.Module):
     """x + 0.2 * the last of some convolutions, each of which sees x and the results of all before it.
 
-    `[B, 64, H, W]` -> `[B, 64, H, W]`.
+    `[B, C, H, W]` -> `[B, C, H, W]`.
     """
 
-    def __init__(self, convolutions: int):
+    def __init__(self, width: int, growth: int, convolutions: int):
+        """`width` is C, `growth` the channels that each convolution adds to the ones before."""
         super().__init__()
         self.convolutions = convolutions
         for index in range(convolutions):
-            channels_out = GROWTH if index < convolutions - 1 else WIDTH
-            self.add_module(f"conv{index + 1}", conv3x3(WIDTH + index * GROWTH, channels_out))
+            channels_out = growth if index < convolutions - 1 else width
+            self.add_module(f"conv{index + 1}", conv3x3(width + index * growth, channels_out))
 
     def forward(self, x: Tensor) -> Tensor:
         seen = x
@@ -61,13 +56,13 @@ class ResidualDenseBlock(nn.Module):
 class RRDB(nn.Module):
     """Residual in residual dense block (Wang et al. 2018, "ESRGAN", figure 4): x + 0.2 * dense blocks of x.
 
-    `[B, 64, H, W]` -> `[B, 64, H, W]`. The usual one is of three dense blocks of five convolutions.
+    `[B, C, H, W]` -> `[B, C, H, W]`. The usual one is of three dense blocks of five convolutions.
     """
 
-    def __init__(self, dense_blocks: int = 3, convolutions: int = 5):
+    def __init__(self, width: int = 64, growth: int = 32, dense_blocks: int = 3, convolutions: int = 5):
         super().__init__()
         for index in range(dense_blocks):
-            self.add_module(f"RDB{index + 1}", ResidualDenseBlock(convolutions))
+            self.add_module(f"RDB{index + 1}", ResidualDenseBlock(width, growth, convolutions))
 
     def forward(self, x: Tensor) -> Tensor:
         y = x
@@ -76,6 +71,6 @@ class RRDB(nn.Module):
         return x + RESIDUAL_SCALE * y
 
 
-def light_rrdb() -> RRDB:
+def light_rrdb(width: int = 64, growth: int = 32) -> RRDB:
     """The block of the two finest scales, where cost counts most: one dense block of four convolutions."""
-    return RRDB(dense_blocks=1, convolutions=4)
+    return RRDB(width, growth, dense_blocks=1, convolutions=4)

@@ -12,11 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from grain_codec.ops.biased_activation import biased_activation
+from grain_codec.ops.upfirdn import upfirdn2d
+
 CODE_CHANNELS = 512
 MAPPING_LAYERS = 8
 MAPPING_LEARNING_RATE = 0.01
 CHANNELS = {4: 512, 8: 512, 16: 512, 32: 512, 64: 512, 128: 256, 256: 128, 512: 64, 1024: 32}
-"""Channels of the feature maps of each size."""
+"""Channels of the feature maps of each size, as published."""
 
 LEAKY_SLOPE = 0.2
 EPSILON = 1e-8
@@ -24,25 +27,6 @@ FEATURE_MAPS = 3
 """How many of the generator's finest feature maps are handed out."""
 
 STANDARD_DEVIATION_GROUP = 4
-
-
-def upfirdn(x: Tensor, kernel: Tensor, up: int = 1, down: int = 1, pad: tuple[int, int] = (0, 0)) -> Tensor:
-    """Upsamples with zeros, pads, convolves with a filter and keeps every `down`-th sample.
-
-    Args:
-        x: `[B, C, H, W]`.
-        kernel: `[K, L]`, convolved, not correlated: an impulse gives the kernel itself.
-        pad: zeros before the first and after the last row and column.
-
-    Returns:
-        `[B, C, H', W']` with H' = (H * up + sum(pad) - K) // down + 1.
-    """
-    batch, channels, height, width = x.shape
-    if up > 1:
-        x = F.pad(x[:, :, :, None, :, None], (0, up - 1, 0, 0, 0, up - 1))
-        x = x.reshape(batch, channels, height * up, width * up)
-    taps = kernel.flip(0, 1).to(x.dtype).expand(channels, 1, -1, -1)
-    return F.conv2d(F.pad(x, (*pad, *pad)), taps, stride=down, groups=channels)
 
 
 def leaky(x: Tensor) -> Tensor:
@@ -62,7 +46,7 @@ class BinomialFilter(nn.Module):
         self.register_buffer("kernel", torch.outer(taps, taps) / 64 * gain)
 
     def forward(self, x: Tensor) -> Tensor:
-        return upfirdn(x, self.kernel, self.up, pad=self.pad)
+        return upfirdn2d(x, self.kernel, self.up, pad=self.pad)
 
 
 class BiasedActivation(nn.Module):
@@ -73,7 +57,7 @@ class BiasedActivation(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return leaky(x + self.bias[:, None, None])
+        return biased_activation(x, self.bias)
 
 
 class EqualLinear(nn.Module):
@@ -116,11 +100,17 @@ class ModulatedConv2d(nn.Module):
     """A convolution whose weights a code scales (Karras et al. 2020, equations 1 to 3)."""
 
     def __init__(
-        self, channels_in: int, channels_out: int, kernel: int, demodulate: bool = True, upsample: bool = False
+        self,
+        channels_in: int,
+        channels_out: int,
+        kernel: int,
+        demodulate: bool = True,
+        upsample: bool = False,
+        code_channels: int = CODE_CHANNELS,
     ):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(1, channels_out, channels_in, kernel, kernel))
-        self.modulation = EqualLinear(CODE_CHANNELS, channels_in, bias=1.0)
+        self.modulation = EqualLinear(code_channels, channels_in, bias=1.0)
         self.blur = BinomialFilter((1, 1), gain=4.0) if upsample else None
         self.scale = 1 / math.sqrt(channels_in * kernel * kernel)
         self.demodulate = demodulate
@@ -154,9 +144,9 @@ class NoiseInjection(nn.Module):
 class StyledConv(nn.Module):
     """Modulated 3x3 convolution, noise, bias and activation."""
 
-    def __init__(self, channels_in: int, channels_out: int, upsample: bool = False):
+    def __init__(self, channels_in: int, channels_out: int, code_channels: int, upsample: bool = False):
         super().__init__()
-        self.conv = ModulatedConv2d(channels_in, channels_out, 3, upsample=upsample)
+        self.conv = ModulatedConv2d(channels_in, channels_out, 3, upsample=upsample, code_channels=code_channels)
         self.noise = NoiseInjection()
         self.activate = BiasedActivation(channels_out)
 
@@ -168,10 +158,10 @@ class StyledConv(nn.Module):
 class ToRGB(nn.Module):
     """A feature map's contribution to the picture, added to the upsampled one of all coarser maps."""
 
-    def __init__(self, channels: int, upsample: bool = True):
+    def __init__(self, channels: int, code_channels: int, upsample: bool = True):
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
-        self.conv = ModulatedConv2d(channels, 3, 1, demodulate=False)
+        self.conv = ModulatedConv2d(channels, 3, 1, demodulate=False, code_channels=code_channels)
         self.upsample = BinomialFilter((2, 1), up=2, gain=4.0) if upsample else None
 
     def forward(self, x: Tensor, code: Tensor, coarser: Tensor | None = None) -> Tensor:
@@ -183,9 +173,9 @@ class ToRGB(nn.Module):
 class ConstantInput(nn.Module):
     """The learnt 4x4 map that every face starts from."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.input = nn.Parameter(torch.randn(1, CHANNELS[4], 4, 4))
+        self.input = nn.Parameter(torch.randn(1, channels, 4, 4))
 
     def forward(self, batch: int) -> Tensor:
         return self.input.expand(batch, -1, -1, -1)
@@ -194,23 +184,29 @@ class ConstantInput(nn.Module):
 class StyleGAN2Generator(nn.Module):
     """Codes of W+, one for each layer, -> a face and the generator's finest feature maps."""
 
-    def __init__(self, size: int = 1024):
+    def __init__(
+        self,
+        size: int = 1024,
+        channels: dict[int, int] = CHANNELS,
+        code_channels: int = CODE_CHANNELS,
+        mapping_layers: int = MAPPING_LAYERS,
+    ):
+        """`channels` are those of the feature maps of each size 4, 8, ... and reach to `size` at least."""
         super().__init__()
         mapping = [
-            EqualLinear(CODE_CHANNELS, CODE_CHANNELS, rate=MAPPING_LEARNING_RATE, activated=True)
-            for _ in range(MAPPING_LAYERS)
+            EqualLinear(code_channels, code_channels, rate=MAPPING_LEARNING_RATE, activated=True)
+            for _ in range(mapping_layers)
         ]
         self.style = nn.Sequential(PixelNorm(), *mapping)
-        self.input = ConstantInput()
-        self.conv1 = StyledConv(CHANNELS[4], CHANNELS[4])
-        self.to_rgb1 = ToRGB(CHANNELS[4], upsample=False)
+        self.input = ConstantInput(channels[4])
+        self.conv1 = StyledConv(channels[4], channels[4], code_channels)
+        self.to_rgb1 = ToRGB(channels[4], code_channels, upsample=False)
         self.convs, self.to_rgbs, self.noises = nn.ModuleList(), nn.ModuleList(), nn.Module()
-        sides = [side for side in CHANNELS if 4 < side <= size]
+        sides = [side for side in channels if 4 < side <= size]
         for side in sides:
-            channels = CHANNELS[side]
-            self.convs.append(StyledConv(CHANNELS[side // 2], channels, upsample=True))
-            self.convs.append(StyledConv(channels, channels))
-            self.to_rgbs.append(ToRGB(channels))
+            self.convs.append(StyledConv(channels[side // 2], channels[side], code_channels, upsample=True))
+            self.convs.append(StyledConv(channels[side], channels[side], code_channels))
+            self.to_rgbs.append(ToRGB(channels[side], code_channels))
         for index, side in enumerate([4] + [side for side in sides for _ in range(2)]):
             self.noises.register_buffer(f"noise_{index}", torch.randn(1, 1, side, side))
 
@@ -273,14 +269,15 @@ def with_standard_deviation(x: Tensor) -> Tensor:
 class StyleGAN2Discriminator(nn.Module):
     """Face -> logit, positive for real faces."""
 
-    def __init__(self, size: int = 1024):
+    def __init__(self, size: int = 1024, channels: dict[int, int] = CHANNELS):
+        """`channels` are those of the feature maps of each size 4, 8, ... and reach to `size` at least."""
         super().__init__()
-        sides = [side for side in sorted(CHANNELS, reverse=True) if 4 < side <= size]
-        blocks = [HalvingBlock(CHANNELS[side], CHANNELS[side // 2]) for side in sides]
-        self.convs = nn.Sequential(activated_convolution(3, CHANNELS[size], 1), *blocks)
-        self.final_conv = activated_convolution(CHANNELS[4] + 1, CHANNELS[4], 3)
+        sides = [side for side in sorted(channels, reverse=True) if 4 < side <= size]
+        blocks = [HalvingBlock(channels[side], channels[side // 2]) for side in sides]
+        self.convs = nn.Sequential(activated_convolution(3, channels[size], 1), *blocks)
+        self.final_conv = activated_convolution(channels[4] + 1, channels[4], 3)
         self.final_linear = nn.Sequential(
-            EqualLinear(CHANNELS[4] * 4 * 4, CHANNELS[4], activated=True), EqualLinear(CHANNELS[4], 1)
+            EqualLinear(channels[4] * 4 * 4, channels[4], activated=True), EqualLinear(channels[4], 1)
         )
 
     def forward(self, image: Tensor) -> Tensor:

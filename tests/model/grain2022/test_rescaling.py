@@ -41,7 +41,7 @@ def test_additive_noise_is_uniform_over_one_level() -> None:
 
 def test_dense_block_grows_its_input_by_each_convolution() -> None:
     torch.manual_seed(0)
-    block, x = ResidualDenseBlock(4), torch.randn(1, 64, 5, 6)
+    block, x = ResidualDenseBlock(64, 32, 4), torch.randn(1, 64, 5, 6)
     first = F.leaky_relu(block.conv1(x), 0.2)
     second = F.leaky_relu(block.conv2(torch.cat([x, first], 1)), 0.2)
     third = F.leaky_relu(block.conv3(torch.cat([x, first, second], 1)), 0.2)

@@ -71,3 +71,11 @@ def test_the_mean_code_is_no_part_of_the_state_dict() -> None:
         prior = GenerativePrior()
     assert prior.latent_avg.shape == (512,)
     assert "latent_avg" not in prior.state_dict()
+
+
+def test_the_whole_has_what_the_three_files_have_and_the_mean_code():
+    with torch.device("meta"):
+        found = {key: list(tensor.shape) for key, tensor in Grain2022().state_dict().items()}
+    files = {"rescaling": "invRRDB", "prior": "codeStyleGAN", "fusion": "Fusion"}
+    published = {f"{module}.{key}": shape for module, name in files.items() for key, shape in PUBLISHED[name].items()}
+    assert found == {**published, "prior.latent_avg": [512]}

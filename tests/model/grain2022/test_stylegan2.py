@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,7 +11,6 @@ from grain_codec.model.grain2022.stylegan2 import (
     EqualLinear,
     ModulatedConv2d,
     StyleGAN2Generator,
-    upfirdn,
     with_standard_deviation,
 )
 
@@ -25,26 +23,6 @@ def generator() -> StyleGAN2Generator:
     for layer in (generator.conv1, *generator.convs):
         layer.noise.weight.fill_(0.3)
     return generator
-
-
-def by_definition(x: np.ndarray, kernel: np.ndarray, up: int, down: int, pad: tuple[int, int]) -> np.ndarray:
-    """`upfirdn` of one channel as a sum over an impulse response for each sample."""
-    rows, columns = (side * up + sum(pad) for side in x.shape)
-    canvas = np.zeros((rows + len(kernel), columns + len(kernel)))
-    for (row, column), value in np.ndenumerate(x):
-        top, left = pad[0] + row * up, pad[0] + column * up
-        canvas[top : top + len(kernel), left : left + len(kernel)] += value * kernel
-    # Samples whose response lacks no part of the padded picture.
-    reach = len(kernel) - 1
-    return canvas[reach:rows:down, reach:columns:down]
-
-
-@pytest.mark.parametrize(("up", "down", "pad"), [(1, 1, (1, 1)), (2, 1, (2, 1)), (1, 2, (2, 2)), (3, 2, (0, 4))])
-def test_filter_is_a_sum_of_impulse_responses(up: int, down: int, pad: tuple[int, int]) -> None:
-    source = np.random.default_rng(0)
-    x, kernel = source.standard_normal((5, 7)), source.standard_normal((4, 4))
-    filtered = upfirdn(torch.from_numpy(x)[None, None].expand(2, 3, 5, 7), torch.from_numpy(kernel), up, down, pad)
-    np.testing.assert_allclose(filtered[1, 2].numpy(), by_definition(x, kernel, up, down, pad), atol=1e-12)
 
 
 def test_upsampling_keeps_a_constant() -> None:
