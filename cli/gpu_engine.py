@@ -1,0 +1,110 @@
+"""Decoding on a GPU: worker processes read and write files, this process draws; outcomes in the order of the jobs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from grain_codec.cli.conversion import SKIPPED, Conversion, Outcome, failure
+from grain_codec.cli.paths import Job, OutputExists, check_target, read_source
+from grain_codec.cli.tasks import DecodeTask, ModelUnavailable, Task
+from grain_codec.errors import WrongModel
+from grain_codec.pipeline import DecodePipeline, Face
+
+DRIVER_DEVICES = ("/dev/nvidiactl", "/dev/dxg")
+"""What shows on Linux, and on Linux within Windows, that there may be a GPU, before torch is asked."""
+
+
+def draws_on_gpu(task: Task) -> bool:
+    """Whether a task draws faces and its model is to be on a GPU; torch is loaded only where there may be one."""
+    if not isinstance(task, DecodeTask) or task.thumbnail:
+        return False
+    if task.model.device != "auto":
+        return task.model.device.startswith("cuda")
+    if os.name == "posix" and not any(map(os.path.exists, DRIVER_DEVICES)):
+        return False
+    return task.model.codec().device.type == "cuda"
+
+
+def run_on_gpu(
+    jobs: Iterable[Job], conversion: Conversion, workers: int | None, note: Callable[[str], None] | None = None
+) -> Iterator[Outcome]:
+    """Decodes files with one model for all; closing the iterator ends the workers when their file is finished.
+
+    Args:
+        conversion: its task is a DecodeTask.
+        workers: processes that read and write; None means one a core.
+        note: is told what the GPU does without.
+
+    Raises:
+        ModelUnavailable: the model cannot be loaded or draw the picture, or a worker was killed.
+    """
+    task = conversion.task
+    try:
+        with DecodePipeline(task.model.codec(), task.picture, None, workers, task.fine_quality) as pipeline:
+            if note is not None:
+                _note_shortcomings(pipeline, note)
+            for face in pipeline.decode(jobs, _Read(conversion.force), _Write(conversion)):
+                yield face.written if face.error is None else _unread(face, conversion)
+    except WrongModel as error:
+        raise ModelUnavailable(str(error)) from error
+    except BrokenProcessPool as error:
+        raise ModelUnavailable("a worker process died") from error
+
+
+@dataclass(frozen=True)
+class _Read:
+    """The bytes of a job's source, unless its target is taken."""
+
+    force: bool
+
+    def __call__(self, job: Job) -> bytes:
+        check_target(job.target, self.force)
+        return read_source(job.source)
+
+
+@dataclass(frozen=True)
+class _Write:
+    """All that a conversion does to a job, with the face drawn already."""
+
+    conversion: Conversion
+
+    def __call__(self, job: Job, pixels: np.ndarray) -> Outcome:
+        task = replace(self.conversion.task, model=_Drawn(pixels))
+        return replace(self.conversion, task=task)(job)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Stands for a model and its codec where there is nothing left to draw."""
+
+    pixels: np.ndarray
+    loaded = True
+
+    def codec(self) -> _Drawn:
+        """See `LazyModel`."""
+        return self
+
+    def decode_face(self, *_: object) -> np.ndarray:
+        """See `Codec`."""
+        return self.pixels
+
+
+def _note_shortcomings(pipeline: DecodePipeline, note: Callable[[str], None]) -> None:
+    """Says why the reference operations run instead of kernels."""
+    from grain_codec.ops.kernels import reason_unavailable
+
+    device = pipeline.artist.device
+    if (reason := reason_unavailable(device.index or 0)) is not None:
+        note(f"drawing on {device} without kernels of its own: {reason}")
+
+
+def _unread(face: Face, conversion: Conversion) -> Outcome:
+    """The outcome of a job that did not get as far as being drawn."""
+    if isinstance(face.error, OutputExists) and conversion.skip_existing:
+        return Outcome(face.source, SKIPPED)
+    return failure(face.source, face.error)

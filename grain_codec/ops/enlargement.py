@@ -1,0 +1,31 @@
+"""The last step of a decoder that draws smaller pictures than it gives: enlarged, as bytes."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from grain_codec.ops.kernels import Launch, Runner, elementwise_grid, launch, use_kernel
+from grain_codec.ops.pixels import image_to_pixels_reference
+
+
+def enlarged_pixels(x: Tensor, size: int) -> Tensor:
+    """Pictures `[B, 3, H, W]`, about [0, 1], drawn bicubically at `size` in float32: uint8 `[B, size, size, 3]`."""
+    return (enlarged_pixels_kernel if use_kernel(x) else enlarged_pixels_reference)(x, size)
+
+
+def enlarged_pixels_reference(x: Tensor, size: int) -> Tensor:
+    """`enlarged_pixels` in plain torch."""
+    return image_to_pixels_reference(F.interpolate(x.float(), (size, size), mode="bicubic", align_corners=False))
+
+
+def enlarged_pixels_kernel(x: Tensor, size: int, run: Runner = launch) -> Tensor:
+    """`enlarged_pixels` by its kernel."""
+    x = x.contiguous()
+    batch, _, height, width = x.shape
+    y = x.new_empty(batch, size, size, 3, dtype=torch.uint8)
+    arguments = (x, y, *map(np.int32, (height, width, size, size)))
+    run(Launch("enlargement", "enlarged_pixels", x.dtype, elementwise_grid(size * size, 1, batch), arguments))
+    return y

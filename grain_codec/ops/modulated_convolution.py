@@ -1,0 +1,84 @@
+"""The separable modulated convolution of the prior, with its noise, bias and activation."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch.nn.functional as F
+from torch import Tensor
+
+from grain_codec.ops.kernels import Launch, Runner, launch, use_kernel
+
+LEAKY_SLOPE = 0.2
+TILE_ROWS, TILE_COLUMNS, TILE_OUTPUTS = 8, 16, 64
+"""What a block of the kernel makes: ROWS, COLUMNS and OUTPUTS of its source."""
+
+
+def separable_modulated_convolution(
+    x: Tensor,
+    style: Tensor,
+    depthwise: Tensor,
+    pointwise: Tensor,
+    bias: Tensor,
+    noise: Tensor | None = None,
+    slope: float = LEAKY_SLOPE,
+) -> Tensor:
+    """A 3x3 convolution in two factors, whose input channels a style scales.
+
+    Args:
+        x: `[B, C, H, W]`.
+        style: `[B, C]`, what each input channel is multiplied by.
+        depthwise: `[C, 1, 3, 3]`, correlated with each channel by itself; zeros around the map.
+        pointwise: `[O, C, 1, 1]`.
+        bias: `[O]`.
+        noise: `[1, 1, H, W]` or `[B, 1, H, W]`, added to every output channel.
+        slope: what the activation multiplies negative values by.
+
+    Returns:
+        `[B, O, H, W]`: leaky_relu(pointwise(depthwise(x * style)) + noise + bias).
+    """
+    takes_kernel = use_kernel(x, style, depthwise, pointwise, bias, noise)
+    by = separable_modulated_convolution_kernel if takes_kernel else separable_modulated_convolution_reference
+    return by(x, style, depthwise, pointwise, bias, noise, slope)
+
+
+def separable_modulated_convolution_reference(
+    x: Tensor,
+    style: Tensor,
+    depthwise: Tensor,
+    pointwise: Tensor,
+    bias: Tensor,
+    noise: Tensor | None = None,
+    slope: float = LEAKY_SLOPE,
+) -> Tensor:
+    """`separable_modulated_convolution` in plain torch, with a gradient."""
+    filtered = F.conv2d(x * style[:, :, None, None], depthwise, padding=1, groups=x.shape[1])
+    mixed = F.conv2d(filtered, pointwise, bias)
+    return F.leaky_relu(mixed if noise is None else mixed + noise, slope)
+
+
+def separable_modulated_convolution_kernel(
+    x: Tensor,
+    style: Tensor,
+    depthwise: Tensor,
+    pointwise: Tensor,
+    bias: Tensor,
+    noise: Tensor | None = None,
+    slope: float = LEAKY_SLOPE,
+    run: Runner = launch,
+) -> Tensor:
+    """`separable_modulated_convolution` by its kernel: one pass over `x`, sums in float32.
+
+    What the depthwise factor gives is rounded to the type of `x` once, before the tensor cores take it.
+    """
+    inputs = [tensor.contiguous() for tensor in (x, style, depthwise, pointwise, bias)]
+    batch, channels, height, width = x.shape
+    outputs = len(bias)
+    y = x.new_empty(batch, outputs, height, width)
+    noise = None if noise is None else noise.contiguous()
+    noise_stride = height * width if noise is not None and len(noise) > 1 else 0
+    tiles = -(-height // TILE_ROWS) * -(-width // TILE_COLUMNS)
+    sizes = map(np.int32, (channels, outputs, height, width))
+    arguments = (*inputs, noise, np.int64(noise_stride), y, *sizes, np.float32(slope))
+    grid = (tiles, -(-outputs // TILE_OUTPUTS), batch)
+    run(Launch("modulated_convolution", "separable_modulated_convolution", x.dtype, grid, arguments))
+    return y
