@@ -1,0 +1,86 @@
+"""The prior and the fusion of face-1024: what they start from, what they depend on, and what they cost."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from grain_codec.model.fusion import Fusion
+from grain_codec.model.grain import Face1024
+from grain_codec.model.prior import Prior
+from grain_codec.spec import DrawingSpec, ModelSpec
+
+SMALL = DrawingSpec(
+    size=128, code_width=8, position_channels=2, prior_widths=(16, 16, 8), prior_blocks=1, fusion_widths=(16, 8),
+    fusion_blocks=(1, 1),
+)  # fmt: skip
+VIEW_SIZE = 64
+
+
+@pytest.fixture
+def view() -> torch.Tensor:
+    return torch.rand(2, 3, VIEW_SIZE, VIEW_SIZE, generator=torch.Generator().manual_seed(3))
+
+
+STEP = torch.tensor([0.5, 0.25])
+
+
+def test_an_untrained_fusion_gives_the_view_interpolated(view):
+    torch.manual_seed(0)
+    _, features = Prior(SMALL, VIEW_SIZE)(view, STEP)
+    fused = Fusion(SMALL, VIEW_SIZE)(view, STEP, features)
+    expected = F.interpolate(view, (128, 128), mode="bicubic", align_corners=False)
+    torch.testing.assert_close(fused, expected, atol=1e-5, rtol=0)
+
+
+def test_the_prior_gives_a_picture_and_features_of_every_scale(view):
+    picture, features = Prior(SMALL, VIEW_SIZE)(view, STEP)
+    assert picture.shape == (2, 3, 128, 128)
+    assert [tuple(each.shape) for each in features] == [(2, 16, 32, 32), (2, 8, 64, 64)]
+
+
+def test_drawing_is_deterministic_and_each_face_is_drawn_by_itself(view):
+    torch.manual_seed(0)
+    prior = Prior(SMALL, VIEW_SIZE)
+    torch.nn.init.normal_(prior.leave.weight)
+    for layer in prior.layers:
+        torch.nn.init.ones_(layer.strength)
+    together, _ = prior(view, STEP)
+    again, _ = prior(view, STEP)
+    alone, _ = prior(view[1:], STEP[1:])
+    assert torch.equal(together, again)
+    torch.testing.assert_close(together[1:], alone, atol=1e-5, rtol=1e-5)
+
+
+def test_quality_and_noise_reach_the_picture(view):
+    torch.manual_seed(0)
+    prior = Prior(SMALL, VIEW_SIZE)
+    torch.nn.init.normal_(prior.leave.weight)
+    plain, _ = prior(view, STEP)
+    assert not torch.allclose(plain, prior(view, STEP / 2)[0])
+    torch.nn.init.ones_(prior.layers[0].strength)
+    assert not torch.allclose(plain, prior(view, STEP)[0])
+
+
+def test_a_drawn_picture_of_the_whole_model_has_the_models_size(view):
+    spec = ModelSpec(image_size=256, view_size=VIEW_SIZE, drawing=SMALL, predictor_width=8, enhancement_width=8)
+    networks = Face1024(spec).eval()
+    assert networks.outputs == ("fused", "rescaled", "prior")
+    levels = torch.zeros(1, spec.thumbnail_components), torch.zeros(1, 256, spec.detail_components)
+    with torch.inference_mode():
+        for output in networks.outputs:
+            assert networks.draw(*levels, STEP[:1], output).shape == (1, 3, 256, 256)
+
+
+def test_decoding_fused_costs_less_than_20_billion_multiplications():
+    """The budget of a decoder that two CPU cores run in about a second."""
+    spec = dataclasses.replace(ModelSpec(), drawing=DrawingSpec())
+    networks = Face1024(spec).eval()
+    levels = torch.zeros(1, spec.thumbnail_components), torch.zeros(1, 256, spec.detail_components)
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        networks.draw(*levels, torch.tensor([0.5]), "fused")
+    assert 1e9 < counter.get_total_flops() / 2 < 20e9
