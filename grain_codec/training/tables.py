@@ -8,7 +8,6 @@ from grain_codec.entropy import ALPHABET, TOTAL_BITS
 from grain_codec.spec import ModelSpec
 from grain_codec.symbols import (
     ANCHOR_SPACING,
-    CELLS,
     CLASSES,
     COMPONENT_BANDS,
     LEAST_SCALE_OCTAVE,

@@ -1,20 +1,24 @@
-"""The training loop: schedule, averaging of the weights, checkpoints, several processes."""
+"""The training loop: two sides in turn, averaged weights, checkpoints, several processes."""
 
 from __future__ import annotations
 
 import math
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
 import torch.distributed as distributed
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from grain_codec.errors import WrongModel
+from grain_codec.training.averaging import AveragedWeights
+from grain_codec.training.objectives import Objective
+from grain_codec.tensor_files import read_content
+from grain_codec.training.training_state import write_state
+from grain_codec.training.updates import Updates, autocast_type, between_processes
 
 
 @dataclass(frozen=True)
@@ -22,71 +26,186 @@ class Recipe:
     """How long and how fast to train.
 
     Attributes:
-        steps: optimiser steps in all, earlier runs of the same checkpoint included.
-        minutes: ends a run earlier; the learning rate then falls with the time instead.
-        learning_rate: of the convolutions; matrices that belong to one cell take `cell_rate` times it.
-        cell_rate: see above.
+        steps: generator steps in all, earlier runs of the same checkpoint included.
+        minutes: ends a run earlier; a falling learning rate then falls with the time instead.
+        learning_rate: of both sides, at its highest.
+        schedule: "cosine", which ends at zero, or "constant".
         warm_up: steps over which the learning rate rises.
-        average: decay of the exponential moving average of the weights, which is what is kept.
+        optimizer: "adam" or "ranger", for both sides.
+        clip: largest norm of the generator's gradient; infinity leaves it as it is.
+        average: decay of the exponential moving average of the generator's weights, which is then what
+            is measured and written; 0 for none.
+        precision: "float32", "bfloat16", "float16", or "auto": bfloat16 on a GPU, else float32.
         report_every: steps between progress lines.
-        checkpoint_every: steps between checkpoints and validations.
-        compile: whether `torch.compile` is used.
+        checkpoint_every: steps between checkpoints.
+        validate_every: steps between validations; 0 for one with every checkpoint.
+        compile: whether `torch.compile` is used for the generator step.
     """
 
     steps: int
     minutes: float = math.inf
     learning_rate: float = 1e-3
-    cell_rate: float = 0.05
+    schedule: str = "cosine"
     warm_up: int = 300
+    optimizer: str = "adam"
+    clip: float = 1.0
     average: float = 0.998
+    precision: str = "auto"
     report_every: int = 50
     checkpoint_every: int = 1000
+    validate_every: int = 0
     compile: bool = False
 
 
-class Trainer:
-    """Trains an objective; resumes from its checkpoint file when that exists."""
+class Observer(Protocol):
+    """What a run tells of itself, in the first process only."""
 
-    def __init__(self, objective: nn.Module, recipe: Recipe, device: torch.device, checkpoint: Path):
+    def progress(self, step: int, minutes: float, figures: dict[str, float]) -> None:
+        """Takes the means of the figures since the last call, and the minutes that this run has taken."""
+
+    def validate(self, step: int) -> None:
+        """Measures the objective, which holds the averaged weights while this runs."""
+
+    def saved(self, step: int) -> None:
+        """A checkpoint is there, new or found; the objective holds the averaged weights while this runs."""
+
+
+class Trainer:
+    """Trains an objective and its adversary; resumes from its checkpoint file when that exists."""
+
+    def __init__(self, objective: Objective, recipe: Recipe, device: torch.device, checkpoint: Path):
         self.objective = objective.to(device)
         self.recipe, self.device, self.checkpoint = recipe, device, checkpoint
         self.step = 0
         self.rank = distributed.get_rank() if distributed.is_initialized() else 0
-        self.optimizer = torch.optim.Adam(self._parameter_groups(), betas=(0.9, 0.99))
-        self.averaged = {name: value.detach().clone() for name, value in objective.named_parameters()}
+        self.precision = autocast_type(recipe.precision, device)
+        self.generator = self._updates(objective.generator_parameters(), recipe.clip)
+        self.averaged = AveragedWeights(objective.generator_parameters(), recipe.average)
+        self.discriminator = None
+        if objective.adversary is not None:
+            self.discriminator = self._updates(objective.discriminator_parameters(), math.inf)
         if checkpoint.exists():
             self._resume()
-        self.forward = torch.compile(self.objective) if recipe.compile else self.objective
-        if distributed.is_initialized():
-            # Every process starts from the same checkpoint or the same seed, and the integer buffers that
-            # a synchronisation would send are of types that not every backend knows.
-            self.forward = DistributedDataParallel(self.forward, broadcast_buffers=False, init_sync=False)
+        self._refuse_different_starts()
+        self._wrap()
 
-    def run(
-        self, data: Iterator[tuple[Tensor, ...]], report: Callable[[str], None], validate: Callable[[], str]
-    ) -> None:
+    def run(self, data: Iterator[tuple[Tensor, ...]], observer: Observer) -> None:
         """Trains until the recipe's steps or minutes are over.
 
         Args:
             data: endless batches; each is the arguments of the objective's forward.
-            report: takes the progress lines.
-            validate: measures the averaged weights, which are in place while it runs; its text is reported.
+            observer: takes the figures, and measures.
         """
-        started, sums, progress = time.monotonic(), {}, 0.0
+        if self.rank == 0 and self.step:
+            # A kill may have come between the checkpoint and what the observer makes of it.
+            with self.averaged.in_place():
+                observer.saved(self.step)
+        started, sums, progress = time.monotonic(), _Sums(), 0.0
         while progress < 1 and self.step < self.recipe.steps:
             minutes = (time.monotonic() - started) / 60
             progress = self._agreed(max((self.step + 1) / self.recipe.steps, minutes / self.recipe.minutes))
-            for name, value in self._train_step(next(data), progress).items():
-                sums[name] = sums.get(name, 0.0) + value
-            if self.step % self.recipe.report_every == 0 and self.rank == 0:
-                means = {name: float(value) / self.recipe.report_every for name, value in sums.items()}
-                text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
-                report(f"step {self.step}  minutes {minutes:.1f}  {text}")
-                sums = {}
-            if (self.step % self.recipe.checkpoint_every == 0 or progress >= 1) and self.rank == 0:
-                self.save()
-                with self.averaged_weights():
-                    report(f"step {self.step}  validation  {validate()}")
+            sums.add(self._train_step(next(data), progress))
+            if self.rank == 0:
+                self._observe(observer, sums, minutes, last=progress >= 1)
+
+    def save(self) -> None:
+        """Writes the checkpoint; a kill at any moment leaves the old file or the new one."""
+        state = {
+            "objective": self.objective.training_state(),
+            "averaged": self.averaged.values,
+            "step": self.step,
+            **self.generator.state(),
+        }
+        if self.discriminator is not None:
+            state["discriminator"] = self.discriminator.state()
+        write_state(self.checkpoint, state)
+
+    def _observe(self, observer: Observer, sums: _Sums, minutes: float, last: bool) -> None:
+        """Reports, writes the checkpoint and measures, each when its time has come."""
+        if self.step % self.recipe.report_every == 0 or last:
+            observer.progress(self.step, minutes, sums.means_since_last_call())
+        saves = last or self.step % self.recipe.checkpoint_every == 0
+        validates = last or self.step % (self.recipe.validate_every or self.recipe.checkpoint_every) == 0
+        if saves:
+            self.save()
+        if saves or validates:
+            with self.averaged.in_place():
+                if validates:
+                    observer.validate(self.step)
+                if saves:
+                    observer.saved(self.step)
+
+    def _train_step(self, batch: tuple[Tensor, ...], progress: float) -> dict[str, Tensor]:
+        """One update of the generator and, when it is due, one of the discriminator."""
+        self.step += 1
+        rate = min(1.0, self.step / max(self.recipe.warm_up, 1))
+        if self.recipe.schedule == "cosine":
+            rate *= 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+        adversary = self.objective.adversary
+        if adversary is not None:
+            adversary.requires_grad_(False)
+        with self._autocast():
+            outcome = self.forward(*(part.to(self.device, non_blocking=True) for part in batch))
+        self.generator.apply(outcome.loss, rate)
+        self.averaged.update(self.step)
+        figures = {"loss": outcome.loss.detach(), **outcome.figures}
+        if adversary is not None and self.step % adversary.every == 0:
+            figures.update(self._discriminator_step(outcome.real, outcome.drawn, rate))
+        return figures
+
+    def _discriminator_step(self, real: Tensor, drawn: Tensor, rate: float) -> dict[str, Tensor]:
+        adversary = self.objective.adversary
+        adversary.requires_grad_(True)
+        penalised = adversary.penalty_every > 0 and self.step % adversary.penalty_every == 0
+        with self._autocast():
+            loss, figures = self.discriminate(real, drawn, penalised)
+        self.discriminator.apply(loss, rate)
+        return {"discriminator": loss.detach(), **figures}
+
+    def _autocast(self) -> torch.autocast:
+        enabled = self.precision != torch.float32
+        return torch.autocast(self.device.type, self.precision if enabled else None, enabled=enabled)
+
+    def _wrap(self) -> None:
+        """The two sides as the steps call them; each exchanges only its own gradients between processes."""
+        adversary = self.objective.adversary
+        if adversary is not None:
+            adversary.requires_grad_(True)
+            self.discriminate = between_processes(adversary)
+            adversary.requires_grad_(False)
+        self.forward = between_processes(torch.compile(self.objective) if self.recipe.compile else self.objective)
+
+    def _updates(self, parameters: dict[str, nn.Parameter], clip: float) -> Updates:
+        groups: dict[float, list[nn.Parameter]] = {}
+        for name, parameter in parameters.items():
+            groups.setdefault(self.objective.relative_rate(name), []).append(parameter)
+        recipe = self.recipe
+        return Updates(groups, recipe.optimizer, recipe.learning_rate, clip, self.precision, self.device)
+
+    def _resume(self) -> None:
+        """Goes on from the checkpoint.
+
+        Raises:
+            WrongModel: the checkpoint is of another model.
+        """
+        state = read_content(self.checkpoint, self.device)
+        try:
+            self.objective.load_training_state(state["objective"])
+            self.generator.load(state)
+            if self.discriminator is not None:
+                self.discriminator.load(state["discriminator"])
+            self.averaged.load(state["averaged"])
+            self.step = int(state["step"])
+        except (KeyError, RuntimeError, TypeError, ValueError, WrongModel) as error:
+            raise WrongModel(f"{self.checkpoint}: not a checkpoint of this model: {error}") from error
+
+    def _refuse_different_starts(self) -> None:
+        """Raises WrongModel when not all processes have found the same checkpoint."""
+        if distributed.is_initialized():
+            steps = torch.tensor([self.step, -self.step], device=self.device)
+            distributed.all_reduce(steps, distributed.ReduceOp.MAX)
+            if steps[0] != -steps[1]:
+                raise WrongModel(f"{self.checkpoint}: not every machine sees the same; put it where all can read it")
 
     def _agreed(self, progress: float) -> float:
         """The first process's progress: clocks differ, and all must stop at the same step."""
@@ -96,95 +215,19 @@ class Trainer:
         distributed.broadcast(shared, 0)
         return float(shared)
 
-    def _train_step(self, batch: tuple[Tensor, ...], progress: float) -> dict[str, Tensor]:
-        """One update; `progress` in [0, 1] sets the learning rate on a cosine."""
-        self.step += 1
-        rate = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))) * min(1.0, self.step / self.recipe.warm_up)
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["peak"] * rate
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            loss, figures = self.forward(*(part.to(self.device, non_blocking=True) for part in batch))
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.objective.parameters(), 1.0)
-        self.optimizer.step()
-        decay = min(self.recipe.average, self.step / (self.step + 10))
-        with torch.no_grad():
-            for name, value in self.objective.named_parameters():
-                self.averaged[name].lerp_(value, 1 - decay)
-        return {"loss": loss.detach(), **figures}
 
-    def averaged_weights(self) -> _Swapped:
-        """A context in which the objective holds the averaged weights."""
-        return _Swapped(self.objective, self.averaged)
+class _Sums:
+    """Figures summed over steps; one that only some steps have is averaged over those."""
 
-    def save(self) -> None:
-        """Writes the checkpoint; a kill at any moment leaves the old file or the new one."""
-        state = {
-            "objective": self.objective.state_dict(),
-            "averaged": self.averaged,
-            "optimizer": self.optimizer.state_dict(),
-            "step": self.step,
-        }
-        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
-        os.replace(partial, self.checkpoint)
+    def __init__(self) -> None:
+        self._sums: dict[str, tuple[Tensor | float, int]] = {}
 
-    def _resume(self) -> None:
-        """Goes on from the checkpoint.
+    def add(self, figures: dict[str, Tensor]) -> None:
+        for name, value in figures.items():
+            total, count = self._sums.get(name, (0.0, 0))
+            self._sums[name] = total + value, count + 1
 
-        Raises:
-            WrongModel: the checkpoint is of another model.
-        """
-        state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
-        try:
-            self.objective.load_state_dict(state["objective"])
-            self.optimizer.load_state_dict(state["optimizer"])
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise WrongModel(f"{self.checkpoint}: not a checkpoint of this model: {error}") from error
-        self.averaged, self.step = state["averaged"], state["step"]
-
-    def _parameter_groups(self) -> list[dict]:
-        """Convolutions, and the tensors that belong to one cell, each with its own peak learning rate."""
-        shared, celled = [], []
-        for name, parameter in self.objective.named_parameters():
-            is_celled = name.endswith(("_prediction", "_basis"))
-            (celled if is_celled else shared).append(parameter)
-        peak = self.recipe.learning_rate
-        return [{"params": shared, "peak": peak}, {"params": celled, "peak": peak * self.recipe.cell_rate}]
-
-
-def load_averaged(objective: nn.Module, checkpoint: Path) -> None:
-    """Puts a checkpoint's averaged weights into an objective on the CPU.
-
-    Raises:
-        WrongModel: there is no such file, or it is of another model.
-    """
-    try:
-        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        objective.load_state_dict(state["objective"])
-        with torch.no_grad():
-            for name, parameter in objective.named_parameters():
-                parameter.copy_(state["averaged"][name])
-    except (OSError, KeyError, RuntimeError, ValueError) as error:
-        raise WrongModel(f"{checkpoint}: not a checkpoint of this model: {error}") from error
-
-
-class _Swapped:
-    """Puts other values into a module's parameters, and the own ones back on leaving."""
-
-    def __init__(self, module: nn.Module, values: dict[str, Tensor]):
-        self.module, self.values = module, values
-
-    def __enter__(self) -> None:
-        self.own = {name: value.detach().clone() for name, value in self.module.named_parameters()}
-        self._put(self.values)
-
-    def __exit__(self, *error: object) -> None:
-        self._put(self.own)
-
-    @torch.no_grad()
-    def _put(self, values: dict[str, Tensor]) -> None:
-        for name, parameter in self.module.named_parameters():
-            parameter.copy_(values[name])
+    def means_since_last_call(self) -> dict[str, float]:
+        means = {name: float(total) / count for name, (total, count) in self._sums.items()}
+        self._sums.clear()
+        return means

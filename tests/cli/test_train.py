@@ -32,6 +32,7 @@ def checkpoint(folder: Path) -> Path:
     ended = CliRunner().invoke(main, [*arguments, "--checkpoint", str(folder / "run.pt"), "--device", "cpu"])
     assert ended.exit_code == 0, ended.output
     assert "6 training faces" in ended.output and "validation" in ended.output
+    assert "4,validation,quality 24 psnr," in (folder / "run.csv").read_text()
     return folder / "run.pt"
 
 
@@ -53,7 +54,7 @@ def test_training_goes_on_from_shipped_weights(folder: Path, tmp_path: Path):
     ended = CliRunner().invoke(main, [*arguments, *options])
     assert ended.exit_code == 0, ended.output
     assert "closed-form" not in ended.output
-    assert float(ended.output.split("quality 24:")[1].split("psnr ")[1].split()[0]) > 25
+    assert float(ended.output.split("quality 24 psnr ")[1].split()[0]) > 25
 
 
 @pytest.mark.slow

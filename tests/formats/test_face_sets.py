@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from grain_codec.errors import BadImage
-from grain_codec.formats.face_sets import read_face_set
+from grain_codec.formats.face_sets import FaceSet, read_face_set
 
 
 def picture(level: int) -> bytes:
@@ -34,6 +34,9 @@ def test_folders_shards_and_files_are_read_in_order(tmp_path: Path):
     faces = read_face_set([tmp_path, shard, tmp_path / "a.png"], 16)
     assert faces.shape == (4, 3, 16, 16) and faces.dtype == np.uint8
     assert faces[:, 0, 8, 8].tolist() == [10, 20, 30, 10]
+    one_by_one = FaceSet([tmp_path, shard, tmp_path / "a.png"], 16)
+    assert np.array_equal(np.stack([one_by_one[index] for index in range(len(one_by_one))]), faces)
+    assert [place.stem for place in one_by_one.places] == ["a", "b", "c", "a"]
 
 
 def test_a_damaged_image_is_named(tmp_path: Path):
@@ -45,3 +48,16 @@ def test_a_damaged_image_is_named(tmp_path: Path):
 def test_a_folder_without_images_is_named(tmp_path: Path):
     with pytest.raises(BadImage, match=tmp_path.name):
         read_face_set([tmp_path], 16)
+    with pytest.raises(BadImage, match=tmp_path.name):
+        FaceSet([tmp_path], 16)
+
+
+def test_a_compressed_shard_is_read_whole_but_not_piece_by_piece(tmp_path: Path):
+    shard = tmp_path / "shard.tar.gz"
+    with tarfile.open(shard, "w:gz") as tar:
+        member = tarfile.TarInfo("a.png")
+        member.size = len(picture(10))
+        tar.addfile(member, io.BytesIO(picture(10)))
+    assert len(read_face_set([shard], 16)) == 1
+    with pytest.raises(BadImage, match="compressed"):
+        FaceSet([shard], 16)

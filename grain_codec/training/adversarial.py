@@ -1,0 +1,103 @@
+"""The discriminators' side of training: what they give the generator, and what they minimise themselves."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+PENALTY_WEIGHT = 10.0
+"""Weight gamma of the R1 penalty."""
+
+PENALTY_EVERY = 16
+"""Lazy regularisation (Karras et al. 2020, section 3.1): the penalty is taken in steps that this divides."""
+
+
+class Adversary(nn.Module):
+    """A discriminator and its losses; `forward` is the discriminator step.
+
+    Attributes:
+        every: steps of the generator between two of the discriminator.
+        penalty_every: a discriminator step whose number this divides carries the penalty; 0 for never.
+    """
+
+    penalty_every = 0
+
+    def __init__(self, discriminator: nn.Module, every: int):
+        super().__init__()
+        self.discriminator, self.every = discriminator, every
+
+    def generator_loss(self, real: Tensor, drawn: Tensor) -> Tensor:
+        """What the generator minimises: `[B, 3, S, S]` in [-1, 1], twice -> a scalar with the gradient of `drawn`."""
+        raise NotImplementedError
+
+    def forward(self, real: Tensor, drawn: Tensor, penalised: bool = False) -> tuple[Tensor, dict[str, Tensor]]:
+        """What the discriminator minimises, and figures.
+
+        Args:
+            real, drawn: `[B, 3, S, S]` in [-1, 1], without gradient.
+            penalised: whether this step carries the penalty.
+        """
+        raise NotImplementedError
+
+
+class RelativisticAdversary(Adversary):
+    """Is a patch more real than the other kind's patch at its place, on average over the batch?
+
+    The relativistic average GAN of Jolicoeur-Martineau 2018 ("The relativistic discriminator"), as the
+    official program of GRAIN has it in its first stage: the generator's loss has only the drawn half,
+    and averages run over the batch alone, not over the patches.
+    """
+
+    def __init__(self, discriminator: nn.Module, every: int, size: int = 256):
+        """`size` is the side that pictures are resized to before the discriminator sees them."""
+        super().__init__(discriminator, every)
+        self.size = size
+
+    def generator_loss(self, real: Tensor, drawn: Tensor) -> Tensor:
+        """Binary cross-entropy of D(drawn) - mean D(real) against "real"."""
+        with torch.no_grad():
+            real_logits = self._logits(real)
+        return _cross_entropy(self._logits(drawn) - real_logits.mean(0, keepdim=True), 1.0)
+
+    def forward(self, real: Tensor, drawn: Tensor, penalised: bool = False) -> tuple[Tensor, dict[str, Tensor]]:
+        """Half the sum of both cross-entropies; there is no penalty."""
+        real_logits, drawn_logits = self._logits(real), self._logits(drawn)
+        of_real = _cross_entropy(real_logits - drawn_logits.mean(0, keepdim=True), 1.0)
+        of_drawn = _cross_entropy(drawn_logits - real_logits.mean(0, keepdim=True), 0.0)
+        return (of_real + of_drawn) / 2, {}
+
+    def _logits(self, image: Tensor) -> Tensor:
+        small = F.interpolate(image, (self.size, self.size), mode="bilinear", align_corners=False)
+        return self.discriminator(small).float()
+
+
+class NonSaturatingAdversary(Adversary):
+    """The logistic losses of StyleGAN2 (Goodfellow et al. 2014, section 3; R1 of Mescheder et al. 2018, equation 9)."""
+
+    penalty_every = PENALTY_EVERY
+
+    def generator_loss(self, real: Tensor, drawn: Tensor) -> Tensor:
+        """softplus(-D(drawn)), mean over the batch."""
+        return F.softplus(-self.discriminator(drawn).float()).mean()
+
+    def forward(self, real: Tensor, drawn: Tensor, penalised: bool = False) -> tuple[Tensor, dict[str, Tensor]]:
+        """softplus(-D(real)) + softplus(D(drawn)), and now and then the penalty for all the steps without it."""
+        of_drawn = F.softplus(self.discriminator(drawn).float()).mean()
+        loss = of_drawn + F.softplus(-self.discriminator(real).float()).mean()
+        if not penalised:
+            return loss, {}
+        penalty = gradient_penalty(self.discriminator, real)
+        return loss + PENALTY_WEIGHT / 2 * self.penalty_every * penalty, {"r1": penalty.detach()}
+
+
+def gradient_penalty(discriminator: nn.Module, real: Tensor) -> Tensor:
+    """Mean squared norm of the logit's gradient at real pictures, in full precision even under autocast."""
+    with torch.autocast(real.device.type, enabled=False), torch.enable_grad():
+        image = real.detach().float().requires_grad_()
+        (slope,) = torch.autograd.grad(discriminator(image).sum(), image, create_graph=True)
+    return slope.square().flatten(1).sum(1).mean()
+
+
+def _cross_entropy(logits: Tensor, label: float) -> Tensor:
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))

@@ -1,0 +1,47 @@
+"""An exponential moving average of weights, and a way to look through it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+class AveragedWeights:
+    """The moving average of some parameters; with a decay of zero it is the parameters themselves."""
+
+    def __init__(self, parameters: dict[str, nn.Parameter], decay: float):
+        self.parameters, self.decay = parameters, decay
+        self.values = {name: value.detach().clone() for name, value in parameters.items()} if decay else {}
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Takes in the weights of a step; early ones count for less, since the first weights are not learnt."""
+        if self.values:
+            decay = min(self.decay, step / (step + 10))
+            torch._foreach_lerp_([self.values[name] for name in self.parameters], self._own(), 1 - decay)
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """A context in which the parameters hold the average."""
+        own = [value.clone() for value in self._own()] if self.values else []
+        self._put(self.values)
+        try:
+            yield
+        finally:
+            self._put(dict(zip(self.parameters, own, strict=False)))
+
+    def load(self, values: dict[str, Tensor]) -> None:
+        """Puts back what was in `values`; averages that were not kept start at the weights."""
+        for name in self.values:
+            self.values[name].copy_(values.get(name, self.parameters[name].detach()))
+
+    def _own(self) -> list[Tensor]:
+        return [parameter.detach() for parameter in self.parameters.values()]
+
+    @torch.no_grad()
+    def _put(self, values: dict[str, Tensor]) -> None:
+        for name, value in values.items():
+            self.parameters[name].copy_(value)
