@@ -6,7 +6,9 @@
     image.save("smaller.grain", max_bytes=200)
 
 `save` takes `quality` (1 to 8), `max_bytes`, in place of a quality, and `effort` (0 to 9), and ignores other
-options; metadata are not kept. The PNG carrier remains an ordinary PNG of 16x16 pixels.
+options but those of metadata: `exif` (bytes or `Image.Exif`) and `xmp` (bytes) are kept where they are given,
+without thumbnails, and with the GPS position only under `keep_gps=True`. An orientation in them turns the
+pixels. The PNG carrier remains an ordinary PNG of 16x16 pixels.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image, ImageFile
@@ -24,7 +26,9 @@ from PIL import Image, ImageFile
 from grain_codec.codec import DEFAULT_MODEL, DEFAULT_QUALITY, describe, load_model, low_resolution_image
 from grain_codec.errors import BadImage, GrainError
 from grain_codec.formats import container
-from grain_codec.formats.images import read_face
+from grain_codec.formats.exif import PREFIX, without_prefix
+from grain_codec.formats.images import read_face, upright
+from grain_codec.formats.metadata import Metadata, clean, for_decoding
 from grain_codec.formats.mime_type import MIME_TYPE, SUFFIX
 from grain_codec.spec import GRID
 from grain_codec.weights import find_model, read_model
@@ -52,7 +56,7 @@ class GrainImageFile(ImageFile.ImageFile):
     """A face in a `.grain` file.
 
     `info` holds `fine_quality`, `quality` (the nearest of 1 to 8), `fingerprint` (of the weights, in hex) and
-    `bytes` (the length of the file).
+    `bytes` (the length of the file); `exif` and `xmp` where the file has them.
     """
 
     format = FORMAT
@@ -83,6 +87,11 @@ class GrainImageFile(ImageFile.ImageFile):
             "fingerprint": face.fingerprint.hex(),
             "bytes": len(encoded),
         }
+        metadata, _ = for_decoding(face.chunks, FORMAT)
+        if metadata.exif:
+            self.info["exif"] = PREFIX + metadata.exif
+        if metadata.xmp:
+            self.info["xmp"] = metadata.xmp
 
     def load(self) -> Image.core.PixelAccess | None:
         """Decodes the face, or its LR image after `draft`; later calls give the same pixels.
@@ -165,20 +174,33 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     Where it fails, Pillow removes a file that it made; one that was there before it has emptied by then.
 
     Raises:
-        GrainPluginError: the image is not square, too small or too large, or does not fit in `max_bytes`.
+        GrainPluginError: the image is not square, too small or too large, or does not fit in `max_bytes`; or the
+            metadata that were given cannot be read.
         ValueError: an option is out of range.
     """
-    options = image.encoderinfo
+    options, name = image.encoderinfo, os.fsdecode(filename) or "the image"
     quality, max_bytes = options.get("quality", DEFAULT_QUALITY), options.get("max_bytes")
     with _errors_for_pillow():
+        given = _given_metadata(options)
+        kept, unreadable = clean(given, options.get("keep_gps", False))
+        if unreadable:
+            raise BadImage(f"{name}: the EXIF or the XMP given is damaged or too large")
         codec = load_model()
-        pixels = _face_of(image, os.fsdecode(filename) or "the image", codec.spec.image_size)
-        encoded = codec.encode_face(pixels, quality, max_bytes, effort=options.get("effort", 0))
+        pixels = _face_of(image, given, name, codec.spec.image_size)
+        encoded = codec.encode_face(pixels, quality, max_bytes, effort=options.get("effort", 0), chunks=kept.chunks())
     file.write(encoded)
 
 
-def _face_of(image: Image.Image, name: str, size: int) -> np.ndarray:
-    """A square image of any mode as uint8 `[size, size, 3]` in sRGB.
+def _given_metadata(options: dict[str, Any]) -> Metadata:
+    """EXIF and XMP among the options of `save`, in the types that Pillow's own formats take."""
+    exif, xmp = options.get("exif") or b"", options.get("xmp") or b""
+    if isinstance(exif, Image.Exif):
+        exif = exif.tobytes()
+    return Metadata(without_prefix(exif), xmp.encode() if isinstance(xmp, str) else xmp)
+
+
+def _face_of(image: Image.Image, metadata: Metadata, name: str, size: int) -> np.ndarray:
+    """A square image of any mode as uint8 `[size, size, 3]` in sRGB, turned as the metadata given with it say.
 
     Raises:
         BadImage: the image is not square, or of a size or mode that no face is made of.
@@ -187,8 +209,10 @@ def _face_of(image: Image.Image, name: str, size: int) -> np.ndarray:
         raise BadImage(f"{name}: {image.width}x{image.height} is not square; crop the image to its face first")
     if image.mode not in _LOSSLESS:
         raise BadImage(f"{name}: images of mode {image.mode} are not encoded; convert it to RGB first")
-    # A copy, because the image itself carries our options; other metadata could turn the pixels round.
+    # A copy, because the image itself carries our options; its own metadata could turn the pixels round.
     bare = image.copy()
+    bare.info = {"exif": metadata.exif, "xmp": metadata.xmp}
+    bare = upright(bare)
     bare.info = {key: image.info[key] for key in _MEANING_OF_PIXELS if key in image.info}
     written = io.BytesIO()
     bare.save(written, _LOSSLESS[image.mode], compress_level=0)

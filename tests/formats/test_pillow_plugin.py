@@ -16,7 +16,7 @@ from grain_codec.codec import low_resolution_image
 from grain_codec.errors import GrainError, TooLarge
 from grain_codec.formats import container
 from grain_codec.formats.pillow_plugin import GrainImageFile, GrainPluginError, register_grain_opener
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 register_grain_opener()
 
@@ -199,7 +199,7 @@ def test_the_png_carrier_is_an_ordinary_png(face: np.ndarray):
 
 def test_saving_is_encoding(tmp_path: Path, face: np.ndarray, file: bytes):
     image, path = Image.fromarray(face), tmp_path / "face.grain"
-    image.save(path, exif=b"II*\0", optimize=True)
+    image.save(path, dpi=(72, 72), optimize=True)
     assert path.read_bytes() == file
     image.save(path, quality=1)
     assert path.read_bytes() == grain_codec.encode(face, quality=1)
@@ -254,6 +254,62 @@ def test_metadata_do_not_turn_the_pixels_round(face: np.ndarray, file: bytes):
     written = io.BytesIO()
     Image.open(lying).save(written, "GRAIN")
     assert written.getvalue() == file
+
+
+ORIENTATION, ARTIST, LATITUDE = 0x0112, 0x013B, 2
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="5"/></rdf:RDF></x:xmpmeta>'
+)
+
+
+def described(orientation: int = 1) -> Image.Exif:
+    """EXIF with an artist, a position and an orientation."""
+    exif = Image.Exif()
+    exif[ARTIST], exif[ORIENTATION] = "Zoe", orientation
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[LATITUDE] = (48.0, 51.0, 30.0)
+    return exif
+
+
+@pytest.mark.parametrize("as_bytes", [False, True])
+@pytest.mark.parametrize("keep_gps", [False, True])
+def test_metadata_are_kept_where_they_are_given(face: np.ndarray, file: bytes, as_bytes: bool, keep_gps: bool):
+    written, exif = io.BytesIO(), described()
+    exif = exif.tobytes() if as_bytes else exif
+    Image.fromarray(face).save(written, "GRAIN", exif=exif, xmp=XMP, keep_gps=keep_gps)
+    assert modified(written.getvalue(), chunks=()) == file
+    with Image.open(written) as image:
+        assert image.info["bytes"] == len(written.getvalue())
+        assert image.info["exif"].startswith(b"Exif\0\0") and image.info["xmp"] == XMP
+        read = image.getexif()
+        assert read[ARTIST] == "Zoe" and ORIENTATION not in read
+        assert read.get_ifd(ExifTags.IFD.GPSInfo) == ({LATITUDE: (48, 51, 30)} if keep_gps else {})
+        copied = io.BytesIO()
+        image.resize((16, 16)).save(copied, "JPEG", exif=image.info["exif"], xmp=image.info["xmp"])
+    assert Image.open(copied).getexif()[ARTIST] == "Zoe"
+
+
+def test_an_orientation_that_is_given_turns_the_pixels(face: np.ndarray, file: bytes):
+    written = io.BytesIO()
+    lying = Image.fromarray(np.ascontiguousarray(np.rot90(face)))
+    lying.save(written, "GRAIN", exif=described(orientation=6))
+    assert modified(written.getvalue(), chunks=()) == file
+    assert ORIENTATION not in Image.open(written).getexif()
+
+
+def test_metadata_that_cannot_be_read_are_refused(tmp_path: Path, face: np.ndarray):
+    for options in ({"exif": b"II*\0"}, {"exif": b"/etc/passwd"}, {"xmp": b"<!DOCTYPE a><RDF/>"}):
+        with pytest.raises(GrainPluginError, match="damaged or too large"):
+            Image.fromarray(face).save(tmp_path / "face.grain", **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_metadata_of_a_stranger_are_cleaned_on_opening(file: bytes):
+    turned = described(orientation=6).tobytes()[6:]
+    chunks = (container.Chunk(container.EXIF, turned), container.Chunk(container.XMP, b"<!DOCTYPE a><RDF/>"))
+    with Image.open(io.BytesIO(modified(file, chunks=chunks))) as image:
+        assert image.getexif()[ARTIST] == "Zoe" and ORIENTATION not in image.getexif()
+        assert "xmp" not in image.info
 
 
 @pytest.mark.parametrize(
