@@ -6,33 +6,27 @@ from pathlib import Path
 
 import click
 
-from grain_codec.cli.batch import (
-    BatchOptions,
-    LazyModel,
-    batch_options,
-    model_options,
-    orderly_exit,
-    output_options,
-    run_and_exit,
-)
-from grain_codec.cli.paths import STANDARD_STREAM, decoded_name, is_stream, plan_jobs
+from grain_codec.cli.batch import orderly_exit, run_and_exit
+from grain_codec.cli.folders import is_encoded
+from grain_codec.cli.options import BATCH_EPILOG, BatchOptions, batch_options, model_options, output_options
+from grain_codec.cli.paths import STANDARD_STREAM, decoded_name, is_stream
+from grain_codec.cli.planning import Naming, plan_jobs
+from grain_codec.cli.tasks import DecodeTask, LazyModel
 from grain_codec.errors import BadImage
 from grain_codec.version import VERSION
 
 PROGRAM = "grain-decode"
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=BATCH_EPILOG)
 @output_options("--output-file")
 @click.option("--size", type=click.IntRange(16, 4096), metavar="N", help="Resize the face to N x N pixels.")
 @click.option("--thumbnail", is_flag=True, help="Write the 16x16 image that the file holds; needs no network.")
 @click.option(
     "--output",
-    type=click.Choice(["rescaled"]),
-    default="rescaled",
-    show_default=True,
-    expose_value=False,
-    help="Which of the model's pictures to write.",
+    "picture",
+    type=click.Choice(["fused", "rescaled", "prior"]),
+    help="Which of the model's pictures to write.  [default: the model's first]",
 )
 @click.option(
     "--fine-quality",
@@ -40,6 +34,18 @@ PROGRAM = "grain-decode"
     metavar="N",
     help="Fine quality of a carrier whose private chunk was stripped.",
 )
+@click.option(
+    "--paste",
+    type=click.Choice(["original-size"]),
+    help="Put a face that was encoded with --align where it was, in an empty picture of the photo's size.",
+)
+@click.option(
+    "--canvas",
+    metavar="PHOTO",
+    type=click.Path(dir_okay=False),
+    help="Put a face that was encoded with --align where it was, in this photo or a copy of its size.",
+)
+@click.option("--strip-metadata", is_flag=True, help="Write no EXIF and XMP, even where the file holds some.")
 @model_options
 @batch_options
 @click.version_option(VERSION, prog_name=PROGRAM)
@@ -50,33 +56,34 @@ def main(
     output_dir: str | None,
     size: int | None,
     thumbnail: bool,
+    picture: str | None,
     fine_quality: int | None,
+    paste: str | None,
+    canvas: str | None,
+    strip_metadata: bool,
     model: str,
     device: str,
-    **batch: bool,
+    **batch: bool | int,
 ) -> None:
-    """Decode faces; INPUT is a .grain file, a 16x16 carrier PNG, or - for standard input.
+    """Decode faces; INPUT is a .grain file, a 16x16 carrier PNG, with -r also a folder of them, or - for stdin.
 
     face.grain and face.grain.png become face.png beside them; -o FILE chooses the format by its suffix.
     """
+    options = BatchOptions(**batch)
     if thumbnail and size is not None:
         raise click.UsageError("--thumbnail is 16x16; --size contradicts it.")
+    if thumbnail and picture is not None:
+        raise click.UsageError("--thumbnail is none of the network's pictures; --output contradicts it.")
+    if paste is not None and canvas is not None:
+        raise click.UsageError("--paste makes an empty canvas; --canvas contradicts it.")
+    if (paste or canvas) is not None and (thumbnail or size is not None):
+        raise click.UsageError("A face goes back at its own size; --size and --thumbnail contradict that.")
     image_format = _image_format(output_file)
-    jobs = plan_jobs(inputs, output_file, output_dir, decoded_name)
-    lazy_model = LazyModel(model, device)
-
-    def convert(data: bytes, name: str) -> bytes:
-        from grain_codec.codec import low_resolution_image
-        from grain_codec.formats.images import resize_square, write_image
-
-        if thumbnail or not lazy_model.loaded:
-            # Without the network it takes milliseconds to refuse a damaged file, with it seconds.
-            pixels = low_resolution_image(data, model, fine_quality)
-        if not thumbnail:
-            pixels = lazy_model.codec().decode_face(data, fine_quality)
-        return write_image(pixels if size is None else resize_square(pixels, size), image_format)
-
-    run_and_exit(PROGRAM, jobs, output_dir, convert, BatchOptions(**batch))
+    naming = Naming(".grain file", is_encoded, decoded_name)
+    plan = plan_jobs(inputs, output_file, output_dir, naming, options.recursive)
+    lazy_model, place = LazyModel(model, device), (paste is not None, canvas)
+    task = DecodeTask(lazy_model, image_format, size, thumbnail, picture, fine_quality, strip_metadata, *place)
+    run_and_exit(PROGRAM, plan, output_dir, task, options)
 
 
 def _image_format(output_file: str | None) -> str:

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import click
 
-from grain_codec.cli.batch import (
-    BatchOptions,
-    LazyModel,
-    batch_options,
-    model_options,
-    orderly_exit,
-    output_options,
-    run_and_exit,
-)
-from grain_codec.cli.paths import encoded_name, plan_jobs
+from grain_codec.cli.batch import orderly_exit, run_and_exit
+from grain_codec.cli.folders import is_photograph
+from grain_codec.cli.options import BATCH_EPILOG, BatchOptions, batch_options, model_options, output_options
+from grain_codec.cli.paths import STANDARD_STREAM, encoded_name
+from grain_codec.cli.planning import Naming, plan_jobs
+from grain_codec.cli.tasks import DEFAULT_QUALITY, EncodeTask, LazyModel
 from grain_codec.version import VERSION
 
 PROGRAM = "grain-encode"
-DEFAULT_QUALITY = 5
 SUFFIXES = {"grain": ".grain", "png": ".grain.png"}
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=BATCH_EPILOG)
 @output_options("--output")
-@click.option("-q", "--quality", type=click.IntRange(1, 8), help=f"Level of quality.  [default: {DEFAULT_QUALITY}]")
+@click.option(
+    "-q",
+    "--quality",
+    type=click.IntRange(1, 8),
+    help=f"Level of quality; a model that has one takes all for it.  [default: {DEFAULT_QUALITY}]",
+)
 @click.option("--max-bytes", type=click.IntRange(min=1), metavar="N", help="Best quality that fits in N bytes.")
 @click.option(
     "-e", "--effort", type=click.IntRange(0, 9), default=0, show_default=True, help="Search longer for a nearer face."
@@ -35,6 +35,11 @@ SUFFIXES = {"grain": ".grain", "png": ".grain.png"}
     help="A .grain file, or a 16x16 PNG.  [default: png if -o ends in .png, else grain]",
 )
 @click.option("--crop", type=click.Choice(["center", "top"]), help="Cut pictures that are not square.")
+@click.option("--align", is_flag=True, help="Find the face, cut it out as FFHQ does, and store where it was.")
+@click.option("--face", type=click.IntRange(min=1), metavar="N", help="With --align: the N-th largest.  [default: 1]")
+@click.option("--all-faces", is_flag=True, help="With --align: every face, as photo-1.grain, photo-2.grain, ...")
+@click.option("--keep-metadata", is_flag=True, help="Keep EXIF and XMP, but neither thumbnails nor the GPS position.")
+@click.option("--keep-gps", is_flag=True, help="Keep the GPS position too.")
 @model_options
 @batch_options
 @click.version_option(VERSION, prog_name=PROGRAM)
@@ -48,27 +53,48 @@ def main(
     effort: int,
     carrier: str | None,
     crop: str | None,
+    align: bool,
+    face: int | None,
+    all_faces: bool,
+    keep_metadata: bool,
+    keep_gps: bool,
     model: str,
     device: str,
-    **batch: bool,
+    **batch: bool | int,
 ) -> None:
-    """Encode aligned face photographs; INPUT is a file, or - for standard input.
+    """Encode aligned face photographs; INPUT is a file, with -r also a folder of images, or - for standard input.
 
     face.jpg becomes face.grain beside it, or face.grain.png with --format png.
     """
+    options = BatchOptions(**batch)
     if quality is not None and max_bytes is not None:
         raise click.UsageError("--quality and --max-bytes contradict each other.")
+    if keep_gps and not keep_metadata:
+        raise click.UsageError("--keep-gps needs --keep-metadata.")
     carrier = carrier or ("png" if (output_file or "").lower().endswith(".png") else "grain")
-    jobs = plan_jobs(inputs, output_file, output_dir, lambda name: encoded_name(name, SUFFIXES[carrier]))
-    lazy_model = LazyModel(model, device)
+    if align or face is not None or all_faces:
+        _check_alignment_options(align, face, all_faces, crop, carrier)
+        if all_faces and (output_file is not None or STANDARD_STREAM in inputs):
+            raise click.UsageError("--all-faces writes several files; name a folder with -O.")
+    suffix = "-1" * all_faces + SUFFIXES[carrier]
+    naming = Naming("image", is_photograph, lambda name: encoded_name(name, suffix))
+    plan = plan_jobs(inputs, output_file, output_dir, naming, options.recursive)
+    lazy_model, kept = LazyModel(model, device), (keep_metadata, keep_gps)
+    faces = (align, None if all_faces else face or 1, not options.quiet)
+    task = EncodeTask(lazy_model, quality or DEFAULT_QUALITY, max_bytes, carrier, effort, crop, *kept, *faces)
+    run_and_exit(PROGRAM, plan, output_dir, task, options)
 
-    def convert(data: bytes, name: str) -> bytes:
-        from grain_codec.formats.images import read_face
 
-        pixels = read_face(data, name, crop=crop)
-        return lazy_model.codec().encode_face(pixels, quality or DEFAULT_QUALITY, max_bytes, carrier, effort)
-
-    run_and_exit(PROGRAM, jobs, output_dir, convert, BatchOptions(**batch))
+def _check_alignment_options(align: bool, face: int | None, all_faces: bool, crop: str | None, carrier: str) -> None:
+    """Refuses options that do not go with --align, or need it."""
+    if not align:
+        raise click.UsageError("--face and --all-faces need --align.")
+    if face is not None and all_faces:
+        raise click.UsageError("--face and --all-faces contradict each other.")
+    if crop is not None:
+        raise click.UsageError("--align cuts the face out; --crop contradicts it.")
+    if carrier != "grain":
+        raise click.UsageError("A 16x16 PNG has no place for the alignment; --align writes .grain files.")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,10 @@ import sys
 
 import click
 
-from grain_codec.cli.batch import DEFAULT_MODEL, EXIT_FAILED, complain, orderly_exit, reason_of
+from grain_codec.cli.batch import complain, orderly_exit
 from grain_codec.cli.paths import Job, read_source
+from grain_codec.cli.report import EXIT_FAILED
+from grain_codec.cli.tasks import DEFAULT_MODEL, reason_of
 from grain_codec.errors import GrainError
 from grain_codec.version import VERSION
 
@@ -18,7 +20,7 @@ Rows = dict[str, str | int | float | bool]
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(readable=False, allow_dash=True))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array with an object for each file.")
 @click.option("--test", is_flag=True, help="Only say whether each file is whole.")
 @click.option("-m", "--model", default=DEFAULT_MODEL, show_default=True, help="Name or weights file.")

@@ -1,21 +1,23 @@
-"""Where data comes from and where it goes: output names, what may be overwritten, files that appear whole or not."""
+"""Single files in and out: what may be read, what may be overwritten, how outputs are named."""
 
 from __future__ import annotations
 
 import os
 import stat
 import sys
-import tempfile
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import click
 
+from grain_codec.cli import urls
+from grain_codec.cli.whole_files import write_whole
 from grain_codec.errors import GrainError
 
 STANDARD_STREAM = "-"
-MOST_INPUT_BYTES = 1 << 30
+MOST_INPUT_BYTES = 1 << 29
+"""Bound on what is read of one input; an uncompressed picture of 100 million pixels has 300 MB."""
 
 
 class UnusablePath(GrainError):
@@ -26,7 +28,7 @@ class OutputExists(UnusablePath):
     """The output is there already and may not be overwritten."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Job:
     """One conversion: `source` and `target` are paths as the user would write them, or "-" for a standard stream."""
 
@@ -36,39 +38,25 @@ class Job:
     @property
     def source_name(self) -> str:
         """What messages call the source."""
-        return "stdin" if self.source == STANDARD_STREAM else click.format_filename(self.source)
+        return "stdin" if self.source == STANDARD_STREAM else shown(self.source)
 
     @property
     def target_name(self) -> str:
         """What messages call the target."""
-        return "stdout" if self.target == STANDARD_STREAM else click.format_filename(self.target)
+        return "stdout" if self.target == STANDARD_STREAM else shown(self.target)
 
 
-def plan_jobs(
-    sources: Sequence[str], output: str | None, output_dir: str | None, rename: Callable[[str], str]
-) -> list[Job]:
-    """Pairs every source with its target, before anything is read or written.
+def shown(path: str) -> str:
+    """A path that is safe to print in one line, whatever bytes its name consists of.
 
-    Args:
-        sources: paths, or "-" for standard input.
-        output: the target of the only source, or "-".
-        output_dir: folder of all targets; without it a target lies next to its source.
-        rename: gives the target's file name for a source's file name.
-
-    Raises:
-        click.UsageError: the options contradict each other, two jobs would write one file, a job would
-            overwrite a source, or a standard stream that is needed is a terminal.
+    Example: a name with a line break in it -> "two\\nlines.jpg"
     """
-    if output is not None and output_dir is not None:
-        raise click.UsageError("-o names one file and -O a folder; give one of them.")
-    if output is not None and len(sources) > 1:
-        raise click.UsageError("-o takes one input; use -O DIR for several.")
-    if list(sources).count(STANDARD_STREAM) > 1:
-        raise click.UsageError("Standard input can be read only once.")
-    jobs = [Job(source, output if output is not None else _target(source, output_dir, rename)) for source in sources]
-    _refuse_collisions(jobs)
-    _refuse_terminals(jobs)
-    return jobs
+    return printable(click.format_filename(path))
+
+
+def printable(text: str) -> str:
+    """A text that is safe to print in one line, whoever wrote it: nothing in it commands a terminal."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def encoded_name(name: str, suffix: str) -> str:
@@ -90,17 +78,37 @@ def decoded_name(name: str) -> str:
     return Path(name).stem + ".png"
 
 
+def numbered(target: str, number: int) -> str:
+    """The path of a further output beside the first, whose name ends in -1.
+
+    Example: "out/photo-1.grain", 2 -> "out/photo-2.grain"
+    """
+    stem, suffix = os.path.splitext(target)
+    return f"{stem.removesuffix('-1')}-{number}{suffix}"
+
+
 def read_source(source: str) -> bytes:
-    """All bytes of a file or of standard input.
+    """All bytes of a file, of a device or pipe, or of standard input.
 
     Raises:
-        UnusablePath: the path is a folder, or a file far larger than any picture.
+        UnusablePath: the path is a folder, or there are far more bytes than a picture has.
         OSError: the file cannot be read.
     """
     if source == STANDARD_STREAM:
-        return sys.stdin.buffer.read()
+        return _read_bounded(sys.stdin.buffer)
     check_source(source)
-    return Path(source).read_bytes()
+    if urls.is_url(source):
+        return urls.read_url(source)
+    with open(source, "rb") as file:
+        return _read_bounded(file)
+
+
+def _read_bounded(stream: IO[bytes]) -> bytes:
+    """All bytes of a stream, which may be one without an end."""
+    data = stream.read(MOST_INPUT_BYTES + 1)
+    if len(data) > MOST_INPUT_BYTES:
+        raise UnusablePath(f"has more than {MOST_INPUT_BYTES} bytes, more than any picture needs")
+    return data
 
 
 def check_source(source: str) -> None:
@@ -112,11 +120,9 @@ def check_source(source: str) -> None:
     """
     if source == STANDARD_STREAM:
         return
-    found = os.stat(source)
-    if stat.S_ISDIR(found.st_mode):
-        raise UnusablePath("is a folder; name the files in it")
-    if found.st_size > MOST_INPUT_BYTES:
-        raise UnusablePath(f"{found.st_size} bytes are more than any picture needs")
+    size = urls.size_of(source) if urls.is_url(source) else _size_of_file(source)
+    if size is not None and size > MOST_INPUT_BYTES:
+        raise UnusablePath(f"{size} bytes are more than any picture needs")
 
 
 def check_target(target: str, force: bool) -> None:
@@ -124,9 +130,20 @@ def check_target(target: str, force: bool) -> None:
 
     Raises:
         OutputExists: without `force`, when there is such a file.
+        OSError: there cannot be a file of this name.
     """
-    if target != STANDARD_STREAM and not force and os.path.exists(target) and not is_stream(target):
-        raise OutputExists(f"{click.format_filename(target)} exists; --force overwrites it")
+    if target == STANDARD_STREAM:
+        return
+    if urls.is_url(target):
+        if not force and urls.exists(target):
+            raise OutputExists(f"{shown(target)} exists; --force overwrites it")
+        return
+    try:
+        found = os.stat(target)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if not force and not _leads_elsewhere(found.st_mode):
+        raise OutputExists(f"{shown(target)} exists; --force overwrites it")
 
 
 def write_target(target: str, data: bytes, force: bool) -> None:
@@ -141,101 +158,52 @@ def write_target(target: str, data: bytes, force: bool) -> None:
         return
     check_target(target, force)
     try:
-        if is_stream(target):
+        if urls.is_url(target):
+            urls.write_url(target, data, force)
+        elif is_stream(target):
             Path(target).write_bytes(data)
         else:
             # A link is followed: what it points to is replaced, not the link.
-            _write_whole(os.path.realpath(target), data, force)
+            write_whole(os.path.realpath(target), data, force)
     except FileExistsError as error:
-        raise OutputExists(f"{click.format_filename(target)} exists; --force overwrites it") from error
+        raise OutputExists(f"{shown(target)} exists; --force overwrites it") from error
     except OSError as error:
         raise OSError(error.errno, error.strerror, target) from error
+
+
+def times_of(source: str) -> tuple[int, int] | None:
+    """When a source was last read and changed, in nanoseconds; None of standard input, devices and pipes."""
+    if source == STANDARD_STREAM or is_stream(source):
+        return None
+    found = os.stat(source)
+    return found.st_atime_ns, found.st_mtime_ns
+
+
+def set_times(target: str, times: tuple[int, int]) -> None:
+    """Gives a file that was written the times that `times_of` returned."""
+    if target != STANDARD_STREAM and not is_stream(target):
+        os.utime(target, ns=times)
 
 
 def is_stream(path: str) -> bool:
     """Whether a path is a device, a pipe or a socket, which is written to and never replaced."""
     try:
-        mode = os.stat(path).st_mode
+        return _leads_elsewhere(os.stat(path).st_mode)
     except OSError:
         return False
+
+
+def _size_of_file(path: str) -> int:
+    """Bytes of a file, 0 for a pipe; refuses folders."""
+    found = os.stat(path)
+    if stat.S_ISDIR(found.st_mode):
+        raise UnusablePath("is a folder; name the files in it")
+    return found.st_size
+
+
+def _leads_elsewhere(mode: int) -> bool:
+    """Whether a file's mode is that of a device, a pipe or a socket."""
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
-
-
-def _target(source: str, output_dir: str | None, rename: Callable[[str], str]) -> str:
-    """The target of a source that no -o names."""
-    if source == STANDARD_STREAM:
-        if output_dir is not None:
-            raise click.UsageError("Standard input has no name to store under -O DIR; use -o FILE.")
-        return STANDARD_STREAM
-    folder = os.path.dirname(source) if output_dir is None else output_dir
-    return os.path.join(folder, rename(Path(source).name))
-
-
-def _refuse_collisions(jobs: list[Job]) -> None:
-    """Refuses jobs of which one would destroy a source or another's result."""
-    sources = {_identity(job.source) for job in jobs if job.source != STANDARD_STREAM}
-    writers: dict[object, Job] = {}
-    for job in jobs:
-        if job.target == STANDARD_STREAM or is_stream(job.target):
-            continue
-        identity = _identity(job.target)
-        if identity in sources:
-            raise click.UsageError(f"{job.target_name} is an input and would be overwritten; name another output.")
-        if identity in writers:
-            both = f"{writers[identity].source_name} and {job.source_name}"
-            raise click.UsageError(f"{both} would both be written to {job.target_name}.")
-        writers[identity] = job
-
-
-def _refuse_terminals(jobs: list[Job]) -> None:
-    """Refuses to wait for a picture to be typed, and to print one."""
-    if any(job.source == STANDARD_STREAM for job in jobs) and sys.stdin.buffer.isatty():
-        raise click.UsageError("Standard input is a terminal; no picture can be read from it.")
-    if any(job.target == STANDARD_STREAM for job in jobs) and sys.stdout.buffer.isatty():
-        raise click.UsageError("Standard output is a terminal; binary data is not written to it.")
-
-
-def _identity(path: str) -> object:
-    """Equal for two paths of one file, hard links included."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return os.path.normcase(os.path.realpath(path))
-    return found.st_dev, found.st_ino
-
-
-def _write_whole(path: str, data: bytes, force: bool) -> None:
-    """Writes beside the path, then moves into place; raises FileExistsError without `force`."""
-    descriptor, temporary = tempfile.mkstemp(prefix=".grain-", suffix=".part", dir=os.path.dirname(path))
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o666 & ~_umask())
-        if force:
-            os.replace(temporary, path)
-        else:
-            _move_to_free_name(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-def _move_to_free_name(temporary: str, path: str) -> None:
-    """Moves a file to a name that must not exist; atomic wherever there are hard links."""
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        raise
-    except OSError:
-        if os.path.lexists(path):
-            raise FileExistsError(path) from None
-        os.replace(temporary, path)
-
-
-def _umask() -> int:
-    """The permissions that new files shall not have; it can only be read by setting it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def _write_standard_output(data: bytes) -> None:

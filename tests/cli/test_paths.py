@@ -1,34 +1,24 @@
-"""Output names, what is refused before any work, and files that appear whole or not at all."""
+"""Output names, what may be read, what may be overwritten, and outputs that appear whole or not at all."""
 
 from __future__ import annotations
 
-import io
 import os
 import stat
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import click
 import pytest
 
-from grain_codec.cli import paths
+from grain_codec.cli import paths, whole_files
 from grain_codec.cli.paths import (
-    Job,
     OutputExists,
     UnusablePath,
     check_target,
     decoded_name,
     encoded_name,
-    plan_jobs,
     read_source,
+    shown,
     write_target,
 )
-
-
-def to_grain(name: str) -> str:
-    """The naming of grain-encode."""
-    return encoded_name(name, ".grain")
 
 
 @pytest.fixture
@@ -70,64 +60,17 @@ def test_decoded_names(name: str, expected: str) -> None:
     assert decoded_name(name) == expected
 
 
-def test_targets_lie_beside_their_sources() -> None:
-    jobs = plan_jobs(["a/face.jpg", "other.png"], None, None, to_grain)
-    assert jobs == [Job("a/face.jpg", os.path.join("a", "face.grain")), Job("other.png", "other.grain")]
-
-
-def test_output_names_the_only_target() -> None:
-    assert plan_jobs(["face.jpg"], "b/x.grain", None, to_grain) == [Job("face.jpg", "b/x.grain")]
-
-
-def test_output_folder_takes_all_targets() -> None:
-    jobs = plan_jobs(["a/face.jpg", "b/other.jpg"], None, "out", to_grain)
-    assert [job.target for job in jobs] == [os.path.join("out", "face.grain"), os.path.join("out", "other.grain")]
-
-
 @pytest.mark.parametrize(
-    ("sources", "output", "output_dir", "text"),
+    ("path", "expected"),
     [
-        (["a.jpg"], "x", "out", "-o names one file and -O a folder"),
-        (["a.jpg", "b.jpg"], "x", None, "-O DIR for several"),
-        (["-", "-"], None, None, "only once"),
-        (["-"], None, "out", "no name"),
-        (["face.jpg", "face.png"], None, None, r"face\.jpg and face\.png would both be written to face\.grain"),
-        (["a/face.jpg", "b/face.jpg"], None, "out", "would both be written"),
-        (["face.jpg", "./face.jpg"], None, None, "would both be written"),
-        (["face.grain"], None, None, r"face\.grain is an input"),
-        (["face.jpg"], "./face.jpg", None, "is an input"),
-        (["face.jpg", "face.grain"], None, None, "is an input"),
+        ("fa\u00e7e.jpg", "fa\u00e7e.jpg"),
+        ("two\nlines.jpg", "two\\nlines.jpg"),
+        ("\x1b[2Jcleared.jpg", "\\x1b[2Jcleared.jpg"),
+        (os.fsdecode(b"latin\xe9.jpg"), "latin\ufffd.jpg"),
     ],
 )
-def test_refused_before_any_work(sources: list[str], output: str | None, output_dir: str | None, text: str) -> None:
-    with pytest.raises(click.UsageError, match=text):
-        plan_jobs(sources, output, output_dir, to_grain)
-
-
-@pytest.mark.parametrize("join", [os.link, os.symlink])
-def test_an_input_is_known_under_its_other_names(tmp_path: Path, join: Callable[[Path, Path], None]) -> None:
-    source, other = tmp_path / "face.jpg", tmp_path / "other.grain"
-    source.write_bytes(b"face")
-    join(source, other)
-    with pytest.raises(click.UsageError, match="is an input"):
-        plan_jobs([str(source)], str(other), None, to_grain)
-
-
-class Terminal(io.BytesIO):
-    """A standard stream that leads to a person."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.mark.parametrize(
-    ("source", "output", "text"), [("-", "x", "input is a terminal"), ("a.jpg", "-", "output is a terminal")]
-)
-def test_terminals_are_refused(monkeypatch: pytest.MonkeyPatch, source: str, output: str, text: str) -> None:
-    for name in ("stdin", "stdout"):
-        monkeypatch.setattr(sys, name, io.TextIOWrapper(Terminal()))
-    with pytest.raises(click.UsageError, match=text):
-        plan_jobs([source], output, None, to_grain)
+def test_names_are_shown_in_one_harmless_line(path: str, expected: str) -> None:
+    assert shown(path) == expected
 
 
 def test_folders_and_giants_are_no_sources(tmp_path: Path) -> None:
@@ -152,6 +95,11 @@ def test_a_new_file_has_the_usual_permissions(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["face.grain"]
 
 
+def test_a_name_that_cannot_be_is_refused_before_the_work(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="too long"):
+        check_target(str(tmp_path / ("x" * 300)), force=True)
+
+
 def test_existing_files_stay_without_force(tmp_path: Path) -> None:
     target = tmp_path / "face.grain"
     target.write_bytes(b"old")
@@ -166,13 +114,13 @@ def test_existing_files_stay_without_force(tmp_path: Path) -> None:
 
 def appears_meanwhile(monkeypatch: pytest.MonkeyPatch, target: Path) -> None:
     """Lets another program create the target between the check and the end of writing."""
-    real = paths._umask
+    real = whole_files._umask
 
     def create_and_go_on() -> int:
         target.write_bytes(b"theirs")
         return real()
 
-    monkeypatch.setattr(paths, "_umask", create_and_go_on)
+    monkeypatch.setattr(whole_files, "_umask", create_and_go_on)
 
 
 def test_a_file_that_appears_meanwhile_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

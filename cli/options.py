@@ -1,0 +1,143 @@
+"""The options that grain-encode and grain-decode share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import click
+
+from grain_codec.cli.tasks import DEFAULT_MODEL
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """How a batch treats files and what it says; the fields are the options of `batch_options`."""
+
+    recursive: bool = False
+    jobs: int | None = 1
+    force: bool = False
+    dry_run: bool = False
+    skip_existing: bool = False
+    verbose: bool = False
+    quiet: bool = False
+    as_json: bool = False
+    preserve: bool = False
+    engine: str = "local"
+
+    def __post_init__(self) -> None:
+        """Refuses options that contradict each other with click.UsageError."""
+        if self.force and self.skip_existing:
+            raise click.UsageError("--force and --skip-existing contradict each other.")
+        if self.verbose and self.quiet:
+            raise click.UsageError("--verbose and --quiet contradict each other.")
+
+
+def output_options(output_name: str) -> Callable[[Callable], Callable]:
+    """The argument INPUT... and the options -o and -O; `output_name` is the long form of -o."""
+    return _stacked(
+        click.argument(
+            "inputs",
+            metavar="INPUT...",
+            nargs=-1,
+            required=True,
+            # What may not be read is one file's failure and no mistake of the whole command.
+            type=click.Path(readable=False, allow_dash=True),
+        ),
+        click.option(
+            "-o",
+            output_name,
+            "output_file",
+            metavar="FILE",
+            type=click.Path(dir_okay=False, readable=False, allow_dash=True),
+            help="Write to this file; - is standard output.",
+        ),
+        click.option(
+            "-O",
+            "--output-dir",
+            metavar="DIR",
+            type=click.Path(file_okay=False, readable=False),
+            help="Write into this folder, where folders are mirrored; it is made when missing.",
+        ),
+        click.option("-r", "--recursive", is_flag=True, help="Take the files of folders, and of the folders in them."),
+    )
+
+
+def model_options(command: Callable) -> Callable:
+    """The options that say which model runs where."""
+    return _stacked(
+        click.option("-m", "--model", default=DEFAULT_MODEL, show_default=True, help="Name or weights file."),
+        click.option(
+            "--device", default="auto", show_default=True, callback=_check_device, help="auto, cpu, cuda or cuda:N."
+        ),
+    )(command)
+
+
+def batch_options(command: Callable) -> Callable:
+    """The options that become BatchOptions, with -r of `output_options`."""
+    return _stacked(
+        click.option(
+            "-j",
+            "--jobs",
+            metavar="N|all",
+            default="1",
+            show_default=True,
+            callback=_read_jobs,
+            help="Processes, each with a model of its own; all: one for each CPU core.",
+        ),
+        click.option(
+            "--engine",
+            type=click.Choice(["local", "ray"]),
+            default="local",
+            show_default=True,
+            help="ray: the processes run on the Ray cluster of RAY_ADDRESS, else on a new one here.",
+        ),
+        click.option("-f", "--force", is_flag=True, help="Overwrite existing files."),
+        click.option("-n", "--dry-run", is_flag=True, help="Only say what would be done."),
+        click.option("--skip-existing", is_flag=True, help="Pass over inputs whose output exists."),
+        click.option("--preserve", is_flag=True, help="Give outputs the modification times of their inputs."),
+        click.option("-v", "--verbose", is_flag=True, help="Name every file and how long it took."),
+        click.option("--quiet", is_flag=True, help="Say nothing but errors."),
+        click.option("--json", "as_json", is_flag=True, help="Print JSON lines on standard output; see below."),
+    )(command)
+
+
+BATCH_EPILOG = """\b
+With --json, standard output has one object on a line for each file,
+  {"event": "file", "source", "target", "status": "done"|"skipped"|"failed",
+   "bytes_in", "bytes_out", "seconds", "error" (of a failed file),
+   "further_targets" and "notices" (lists, where there are any)}
+in the order of the inputs, and at last
+  {"event": "summary", "done", "skipped", "failed", "bytes_in", "bytes_out",
+   "seconds", "interrupted"}
+
+Exit codes: 0 all done, 1 some failed, 2 usage, 3 nothing to do.
+"""
+
+
+def _check_device(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Refuses device names of the wrong form; whether the device is there shows when it is used."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
+        raise click.BadParameter(f"{value!r} is not auto, cpu, cuda or cuda:N.")
+    return value
+
+
+def _read_jobs(context: click.Context, parameter: click.Parameter, value: str) -> int | None:
+    """A number of processes, None for as many as there are cores."""
+    if value == "all":
+        return None
+    if not re.fullmatch(r"[1-9]\d{0,3}", value):
+        raise click.BadParameter(f"{value!r} is neither a number from 1 to 9999 nor all.")
+    return int(value)
+
+
+def _stacked(*decorators: Callable[[Callable], Callable]) -> Callable[[Callable], Callable]:
+    """One decorator for several, the first outermost."""
+
+    def decorate(command: Callable) -> Callable:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate

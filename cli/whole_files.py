@@ -1,0 +1,131 @@
+"""Files that appear whole or not at all, and the removal of what killed writers left behind.
+
+A file is written under a temporary name in its folder, then moved. The writer holds a lock on the temporary
+file until it is moved; the system frees the lock when the writer dies, however it dies. So a temporary file
+that is not locked is nobody's.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+try:
+    import fcntl
+except ImportError:  # Windows, where a file that is open cannot be removed anyway
+    fcntl = None
+
+PREFIX = ".grain-codec-"
+SUFFIX = ".part"
+UNLOCKABLE_AGE = 24 * 3600
+"""Seconds after which a temporary file is nobody's where the file system has no locks."""
+
+
+def write_whole(path: str, data: bytes, force: bool) -> None:
+    """Writes a file beside its path, then moves it into place.
+
+    Raises:
+        FileExistsError: there is such a file and `force` is not given.
+        OSError: it cannot be written.
+    """
+    with _temporary_in(os.path.dirname(path) or os.curdir) as (descriptor, temporary):
+        with os.fdopen(descriptor, "wb", closefd=fcntl is None) as file:
+            file.write(data)
+        os.chmod(temporary, 0o666 & ~_umask())
+        if force:
+            os.replace(temporary, path)
+        else:
+            _move_to_free_name(temporary, path)
+
+
+def remove_abandoned(folder: str, before: float) -> int:
+    """Removes temporary files whose writers died; how many.
+
+    Args:
+        folder: may be missing or unreadable, then there is nothing to do.
+        before: time in seconds since the epoch; younger files are left alone.
+    """
+    removed = 0
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(PREFIX) and entry.name.endswith(SUFFIX):
+                with suppress(OSError):
+                    removed += _remove_if_abandoned(entry.path, before)
+    return removed
+
+
+@contextmanager
+def _temporary_in(folder: str) -> Iterator[tuple[int, str]]:
+    """Descriptor and path of a new locked file, which is gone afterwards."""
+    descriptor, temporary = _locked_temporary(folder)
+    try:
+        yield descriptor, temporary
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        if fcntl is not None:
+            os.close(descriptor)
+
+
+def _locked_temporary(folder: str) -> tuple[int, str]:
+    """A new file that no other process took for an abandoned one before it was locked."""
+    while True:
+        descriptor, temporary = tempfile.mkstemp(prefix=PREFIX, suffix=SUFFIX, dir=folder)
+        if fcntl is None:
+            return descriptor, temporary
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, temporary
+        os.close(descriptor)
+
+
+def _remove_if_abandoned(path: str, before: float) -> bool:
+    """Removes a file that is old enough and that nobody has locked; whether it did."""
+    found = os.lstat(path)
+    if not stat.S_ISREG(found.st_mode) or found.st_mtime >= before:
+        return False
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        if _is_locked(descriptor, found.st_mtime):
+            return False
+        os.unlink(path)
+        return True
+    finally:
+        os.close(descriptor)
+
+
+def _is_locked(descriptor: int, written: float) -> bool:
+    """Whether a living process holds the file; guessed from its age where there are no locks."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return time.time() - written < UNLOCKABLE_AGE
+    return False
+
+
+def _move_to_free_name(temporary: str, path: str) -> None:
+    """Moves a file to a name that must not exist; atomic wherever there are hard links."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        if os.path.lexists(path):
+            raise FileExistsError(path) from None
+        os.replace(temporary, path)
+
+
+def _umask() -> int:
+    """The permissions that new files shall not have; it can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

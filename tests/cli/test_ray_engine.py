@@ -1,0 +1,81 @@
+"""The Ray engine: every file once, though a worker is lost on the way; a clear line without Ray."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMAND = '''
+import os, signal
+import click
+from grain_codec.cli.batch import orderly_exit, run_and_exit
+from grain_codec.cli.folders import is_encoded
+from grain_codec.cli.options import BatchOptions, batch_options, output_options
+from grain_codec.cli.paths import decoded_name
+from grain_codec.cli.planning import Naming, plan_jobs
+from grain_codec.cli.tasks import Converted
+
+def reverse(data, name):
+    """Dies the first time that it meets poison."""
+    if data.startswith(b"poison"):
+        try:
+            os.close(os.open(f"{name}.died", os.O_CREAT | os.O_EXCL))
+            os.kill(os.getpid(), signal.SIGKILL)
+        except FileExistsError:
+            pass
+    return Converted(data[::-1])
+
+@click.command()
+@output_options("--output-file")
+@batch_options
+@orderly_exit("reverse")
+def main(inputs, output_file, output_dir, **batch):
+    options = BatchOptions(**batch)
+    naming = Naming(".grain file", is_encoded, decoded_name)
+    plan = plan_jobs(inputs, output_file, output_dir, naming, options.recursive)
+    run_and_exit("reverse", plan, output_dir, reverse, options)
+
+if __name__ == "__main__":
+    main()
+'''
+
+
+@pytest.mark.slow
+def test_a_lost_worker_costs_no_file_and_none_is_counted_twice(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    (tmp_path / "reverse.py").write_text(COMMAND)
+    (tmp_path / "in" / "below").mkdir(parents=True)
+    contents = {f"{'below/' * (i % 2)}{i:02}": b"poison%d" % i if i == 24 else b"face%d" % i for i in range(40)}
+    for name, content in contents.items():
+        (tmp_path / "in" / f"{name}.grain").write_bytes(content)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "02.png").write_bytes(b"mine")
+
+    line = [sys.executable, "reverse.py", "-r", "in", "-O", "out", "--engine", "ray", "-j", "2", "--json"]
+    ended = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    events = [json.loads(text) for text in ended.stdout.splitlines()]
+    assert ended.returncode == 1, ended.stderr
+    assert (tmp_path / "in" / "24.grain.died").exists()
+    assert (events[-1]["done"], events[-1]["failed"]) == (39, 1)
+    sources = [event["source"] for event in events[:-1]]
+    assert sources == sorted(sources, key=lambda source: ("below" in source, source)) and len(set(sources)) == 40
+    assert events[1]["error"] == "out/02.png exists; --force overwrites it"
+    written = {path.relative_to(tmp_path / "out").as_posix(): path for path in (tmp_path / "out").rglob("*.*")}
+    assert {name.removesuffix(".png"): path.read_bytes()[::-1] for name, path in written.items()} == contents | {
+        "02": b"mine"[::-1]
+    }
+
+
+def test_without_ray_one_line_says_what_to_install(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.grain").write_bytes(b"face")
+    code = "import sys; sys.modules['ray'] = None; from grain_codec.cli.decode import main; main()"
+    line = [sys.executable, "-c", code, "-r", str(tmp_path), "--engine", "ray"]
+    ended = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == 'grain-decode: --engine ray needs Ray; pip install "grain-codec[ray]"\n'
