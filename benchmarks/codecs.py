@@ -1,15 +1,26 @@
-"""What a user would pick instead: ordinary codecs, prescaled so that a face fits in few bytes."""
+"""What every codec in a comparison does: files under a byte cap, and the points of its rate-distortion curve."""
 
 from __future__ import annotations
 
-import io
+import statistics
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
-from PIL import Image
 
-PRESCALES = (16, 24, 32, 40, 48, 64, 80, 96, 128, 160, 192)
-"""Sides in pixels to which a face is shrunk before it is encoded."""
+from grain_codec.errors import GrainError
+
+Result = TypeVar("Result")
+
+REPEATS = 3
+SECONDS_FOR_REPEATS = 0.1
+"""What is slower is timed once: the median over the faces of a report evens it out."""
+
+
+class PackageMissing(GrainError):
+    """Something needs an optional package that is not installed; the text names the command that installs it."""
 
 
 @dataclass(frozen=True)
@@ -19,53 +30,66 @@ class Coded:
     Attributes:
         data: the whole file.
         pixels: uint8 `[S, S, 3]`, decoded and drawn at the face's own size.
-        prescale: side in pixels at which it was encoded.
+        setting: the codec's settings for this file.
+        payload_bytes: of the file without its container; None where that means nothing.
+        prescale: side in pixels at which the face was encoded; None where it was not shrunk first.
+        output, effort: of a model; see `results_table.Row`.
+        low_resolution: uint8 `[16, 16, 3]`, a model's LR image.
+        encode_seconds, decode_seconds: from full-size pixels to bytes and back.
     """
 
     data: bytes
     pixels: np.ndarray
-    prescale: int
+    setting: str
+    payload_bytes: int | None
+    prescale: int | None = None
+    output: str = ""
+    effort: int | None = None
+    low_resolution: np.ndarray | None = None
+    encode_seconds: float = 0.0
+    decode_seconds: float = 0.0
 
 
-def best_prescaled_webp(pixels: np.ndarray, max_bytes: int) -> Coded | None:
-    """The WebP file of at most `max_bytes` that is nearest to the face, over all prescales.
+class FaceCodec(Protocol):
+    """A codec in a comparison.
 
-    Lanczos down, the highest quality that fits (method 6, every encoder effort), Lanczos up.
-
-    Args:
-        pixels: uint8 `[S, S, 3]`.
-
-    Returns:
-        The best file, or None if none fits.
+    Attributes:
+        name: as in the results table.
+        settings: which library in which version with which settings, and how payload bytes are counted.
+        variants: output and effort of every file that it makes of a face at one point.
+        points: names of the points of its curve.
     """
-    candidates = [_webp_at(pixels, prescale, max_bytes) for prescale in PRESCALES]
-    fitting = [candidate for candidate in candidates if candidate is not None]
-    return min(fitting, key=lambda coded: _squared_error(coded.pixels, pixels), default=None)
+
+    name: str
+    settings: str
+    variants: tuple[tuple[str, int | None], ...]
+    points: tuple[str, ...]
+
+    def at_point(self, pixels: np.ndarray, point: str) -> list[Coded]:
+        """The face uint8 `[S, S, 3]` at a point of the curve, once for each variant; empty where nothing fits."""
+        ...
+
+    def best_under(self, pixels: np.ndarray, max_bytes: int) -> list[Coded]:
+        """The nearest files of at most `max_bytes`, one for each variant; empty where nothing fits."""
+        ...
 
 
-def _webp_at(pixels: np.ndarray, prescale: int, max_bytes: int) -> Coded | None:
-    """The best WebP at one prescale."""
-    small = Image.fromarray(pixels).resize((prescale, prescale), Image.Resampling.LANCZOS)
-    best, lowest, highest = None, 0, 100
-    while lowest <= highest:
-        quality = (lowest + highest) // 2
-        data = _webp(small, quality)
-        if len(data) <= max_bytes:
-            best, lowest = data, quality + 1
-        else:
-            highest = quality - 1
-    if best is None:
-        return None
-    decoded = Image.open(io.BytesIO(best)).convert("RGB")
-    full = decoded.resize((pixels.shape[1], pixels.shape[0]), Image.Resampling.LANCZOS)
-    return Coded(best, np.asarray(full), prescale)
+def timed(function: Callable[[], Result]) -> tuple[Result, float]:
+    """A function's result and the median of its seconds over a few runs, of which the first warms up."""
+    result, seconds = _run(function)
+    if seconds > SECONDS_FOR_REPEATS:
+        return result, seconds
+    return result, statistics.median(_run(function)[1] for _ in range(REPEATS))
 
 
-def _webp(image: Image.Image, quality: int) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, "WEBP", quality=quality, method=6)
-    return stream.getvalue()
+def _run(function: Callable[[], Result]) -> tuple[Result, float]:
+    started = time.perf_counter()
+    result = function()
+    return result, time.perf_counter() - started
 
 
-def _squared_error(one: np.ndarray, other: np.ndarray) -> float:
-    return float(np.square(one.astype(np.float32) - other).mean())
+def curve_of(codec: FaceCodec, pixels: np.ndarray) -> Iterator[tuple[str, Coded]]:
+    """All points of a codec's curve that exist for a face."""
+    for point in codec.points:
+        for coded in codec.at_point(pixels, point):
+            yield point, coded

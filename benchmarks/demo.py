@@ -12,9 +12,10 @@ import click
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from grain_codec.benchmarks.at_cap import faces_in, thumbnail_of
-from grain_codec.benchmarks.codecs import Coded, best_prescaled_webp
-from grain_codec.benchmarks.metrics import psnr
+from grain_codec.benchmarks.codecs import Coded
+from grain_codec.benchmarks.faces import faces_in
+from grain_codec.benchmarks.metrics import psnr, thumbnail_of
+from grain_codec.benchmarks.ordinary_codecs import WebP
 from grain_codec.codec import low_resolution_image
 from grain_codec.errors import GrainError
 from grain_codec.formats.images import read_face
@@ -52,8 +53,8 @@ def read_examples(originals: Path, encoded: Path, decoded: Path) -> list[Example
         data = (encoded / f"{stem}.grain").read_bytes()
         result = decoded / f"{stem}.png"
         back = read_face(result.read_bytes(), str(result))
-        webp = best_prescaled_webp(pixels, len(data))
-        examples.append(Example(stem, pixels, data, low_resolution_image(data), back, webp))
+        webp = WebP().best_under(pixels, len(data))
+        examples.append(Example(stem, pixels, data, low_resolution_image(data), back, webp[0] if webp else None))
     return examples
 
 

@@ -1,0 +1,228 @@
+"""An ordinary codec behind a downscale: the search for the size and quality that are nearest under a byte cap."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image
+
+from grain_codec.benchmarks.codecs import Coded, timed
+
+PRESCALES = (16, 24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256)
+"""Sides in pixels to which a face is shrunk before it is encoded."""
+
+QUICK_PRESCALES = (16, 32, 48, 64, 96, 128, 192)
+
+RANKING_SIDE = 256
+"""Candidates are ranked by their squared error at this side, and the nearest of them compared at full size."""
+
+FINALISTS = 2
+MISSES = 2
+"""The walk over the sizes turns back after so many in a row that are farther than the nearest yet."""
+
+LOOK_AHEAD = 2
+"""Qualities tried beyond the one that bisection found: bytes do not always grow with quality."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One way to encode a face: side in pixels, a mode of the codec (such as its chroma sampling), quality, care."""
+
+    prescale: int
+    mode: str
+    quality: int
+    thorough: bool = False
+
+
+class PrescaledCodec:
+    """Lanczos down, encode, decode, Lanczos up; subclasses are the codecs.
+
+    Attributes:
+        name, variants: as in `FaceCodec`.
+        modes: of the codec, all of which are tried.
+        qualities: from the smallest files to the largest.
+        has_thorough: whether `encode` can take more time over what the search has found.
+    """
+
+    name = ""
+    variants: tuple[tuple[str, int | None], ...] = (("", None),)
+    modes: tuple[str, ...] = ("",)
+    qualities = range(0, 101)
+    has_thorough = False
+
+    def __init__(self, rungs: tuple[int, ...] = (), quick: bool = False):
+        """`rungs` are the byte caps of the curve's points; `quick` tries fewer sizes and takes no more time."""
+        self.points = tuple(map(str, rungs))
+        self.prescales = QUICK_PRESCALES if quick else PRESCALES
+        self.quick = quick
+        self._search: _Search | None = None
+
+    @property
+    def settings(self) -> str:
+        """Library, settings and search in words."""
+        sides = ", ".join(map(str, self.prescales))
+        return f"{self.describe()} Shrunk to the best of {sides} px first, Lanczos both ways."
+
+    def describe(self) -> str:
+        """Library, version, settings, and how payload bytes are counted: whole sentences."""
+        raise NotImplementedError
+
+    def encode(self, image: Image.Image, trial: Trial) -> bytes:
+        """The file of a small picture."""
+        raise NotImplementedError
+
+    def setting_of(self, trial: Trial) -> str:
+        """A trial's settings as the codec's own tools name them."""
+        return " ".join(filter(None, (f"q{trial.quality}", trial.mode)))
+
+    def payload_bytes(self, data: bytes) -> int | None:
+        """Bytes of a file without its container, or None where that means nothing."""
+        raise NotImplementedError
+
+    def at_point(self, pixels: np.ndarray, point: str) -> list[Coded]:
+        """See `FaceCodec`."""
+        return self.best_under(pixels, int(point))
+
+    def best_under(self, pixels: np.ndarray, max_bytes: int) -> list[Coded]:
+        """See `FaceCodec`."""
+        if self._search is None or self._search.pixels is not pixels:
+            self._search = _Search(self, pixels)
+        trial = self._search.nearest(max_bytes)
+        return [] if trial is None else [self._coded(pixels, trial)]
+
+    def _coded(self, pixels: np.ndarray, trial: Trial) -> Coded:
+        """A trial, encoded and decoded again with the clock running."""
+        data, encode_seconds = timed(lambda: self.encode(shrunk(pixels, trial.prescale), trial))
+        decoded, decode_seconds = timed(lambda: enlarged(data, pixels.shape[0]))
+        return Coded(
+            data=data,
+            pixels=decoded,
+            setting=self.setting_of(trial),
+            payload_bytes=self.payload_bytes(data),
+            prescale=trial.prescale,
+            encode_seconds=encode_seconds,
+            decode_seconds=decode_seconds,
+        )
+
+
+class _Search:
+    """All that is known of one face's files; what was encoded for one cap serves the next."""
+
+    def __init__(self, codec: PrescaledCodec, pixels: np.ndarray):
+        self.pixels = pixels
+        self._codec = codec
+        self._reference = np.asarray(shrunk(pixels, RANKING_SIDE), np.float32)
+        self._small: dict[int, Image.Image] = {}
+        self._files: dict[Trial, bytes] = {}
+        self._errors: dict[tuple[Trial, int], float] = {}
+        self._prescales = [side for side in codec.prescales if side <= pixels.shape[0]]
+        self._start = len(self._prescales) // 2
+
+    def nearest(self, max_bytes: int) -> Trial | None:
+        """The nearest trial whose file has at most `max_bytes`, or None."""
+        found: dict[Trial, float] = {}
+        for step in (1, -1):
+            self._walk(max_bytes, step, found)
+        if not found:
+            return None
+        finalists = sorted(found, key=found.__getitem__)[:FINALISTS]
+        self._start = self._prescales.index(finalists[0].prescale)
+        if self._codec.has_thorough and not self._codec.quick:
+            finalists += self._thorough(finalists, max_bytes)
+        return min(finalists, key=lambda trial: self._error(trial, self.pixels.shape[0]))
+
+    def _walk(self, max_bytes: int, step: int, found: dict[Trial, float]) -> None:
+        """Adds trials from the starting size on in one direction, while there is something to gain."""
+        first, misses = self._start + (step < 0) * step, 0
+        for prescale in self._prescales[first::step] if first >= 0 else ():
+            nearest = min(found.values(), default=np.inf)
+            if step < 0 and self._least_error(prescale) >= nearest:
+                return
+            trials = [trial for mode in self._codec.modes if (trial := self._finest(prescale, mode, max_bytes))]
+            if not trials and step > 0:
+                return
+            found |= {trial: self._error(trial, RANKING_SIDE) for trial in trials}
+            misses = 0 if min(found.values(), default=np.inf) < nearest else misses + bool(found)
+            if misses == MISSES:
+                return
+
+    def _finest(self, prescale: int, mode: str, max_bytes: int) -> Trial | None:
+        """The trial of the highest quality that fits, by bisection."""
+        qualities = self._codec.qualities
+        best, lowest, highest = None, 0, len(qualities) - 1
+        while lowest <= highest:
+            middle = (lowest + highest) // 2
+            trial = Trial(prescale, mode, qualities[middle])
+            if self._fits(trial, max_bytes):
+                best, lowest = middle, middle + 1
+            else:
+                highest = middle - 1
+        if best is None:
+            return None
+        ahead = [Trial(prescale, mode, quality) for quality in qualities[best : best + 1 + LOOK_AHEAD]]
+        return [trial for trial in ahead if self._fits(trial, max_bytes)][-1]
+
+    def _thorough(self, drafts: list[Trial], max_bytes: int) -> list[Trial]:
+        """The same sizes and modes with all the encoder's care, each at the highest quality that then fits."""
+        return [trial for draft in drafts if (trial := self._settle(replace(draft, thorough=True), max_bytes))]
+
+    def _settle(self, trial: Trial, max_bytes: int) -> Trial | None:
+        """The trial with its quality stepped up while the file fits, or down until it does."""
+        if self._fits(trial, max_bytes):
+            while (finer := self._stepped(trial, 1)) and self._fits(finer, max_bytes):
+                trial = finer
+            return trial
+        coarser: Trial | None = trial
+        while (coarser := self._stepped(coarser, -1)) and not self._fits(coarser, max_bytes):
+            pass
+        return coarser
+
+    def _stepped(self, trial: Trial, step: int) -> Trial | None:
+        """The trial at a neighbouring quality, or None where there is none."""
+        quality = trial.quality + step
+        return replace(trial, quality=quality) if quality in self._codec.qualities else None
+
+    def _fits(self, trial: Trial, max_bytes: int) -> bool:
+        return len(self._file(trial)) <= max_bytes
+
+    def _least_error(self, prescale: int) -> float:
+        """What shrinking alone costs: no file of this size can be nearer."""
+        small = self._shrunk(prescale).resize((RANKING_SIDE, RANKING_SIDE), Image.Resampling.LANCZOS)
+        return squared_error(np.asarray(small), self._reference)
+
+    def _file(self, trial: Trial) -> bytes:
+        if trial not in self._files:
+            self._files[trial] = self._codec.encode(self._shrunk(trial.prescale), trial)
+        return self._files[trial]
+
+    def _error(self, trial: Trial, side: int) -> float:
+        """Mean squared error of a trial, compared at some side."""
+        key = trial, side
+        if key not in self._errors:
+            reference = self._reference if side == RANKING_SIDE else self.pixels
+            self._errors[key] = squared_error(enlarged(self._file(trial), side), reference)
+        return self._errors[key]
+
+    def _shrunk(self, prescale: int) -> Image.Image:
+        if prescale not in self._small:
+            self._small[prescale] = shrunk(self.pixels, prescale)
+        return self._small[prescale]
+
+
+def shrunk(pixels: np.ndarray, side: int) -> Image.Image:
+    """A face uint8 `[S, S, 3]` at a smaller side, Lanczos."""
+    return Image.fromarray(pixels).resize((side, side), Image.Resampling.LANCZOS)
+
+
+def enlarged(data: bytes, side: int) -> np.ndarray:
+    """A picture file's pixels at a side, Lanczos: uint8 `[side, side, 3]`."""
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS))
+
+
+def squared_error(one: np.ndarray, other: np.ndarray) -> float:
+    """Mean squared error of two pictures' samples."""
+    difference = np.subtract(one, other, dtype=np.float32).reshape(-1)
+    return float(difference @ difference) / difference.size

@@ -1,0 +1,182 @@
+"""images.tsv, the single source of a report: one row an image, codec and point.
+
+A run appends a codec's rows of an image as whole lines and flushes them; what a killed run has torn off is
+dropped when the file is read. Columns are those of `Row`; an empty cell was not measured.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grain_codec.errors import GrainError
+
+CAP, CURVE = "cap", "curve"
+KINDS = (CAP, CURVE)
+SIGNIFICANT_DIGITS = 6
+
+
+class BadTable(GrainError):
+    """A results file is not one of ours."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one codec makes of one image at one point.
+
+    Attributes:
+        image: the image's file name.
+        codec: jpeg, webp, avif, jpegxl, jpeg2000, bicubic16, blurhash, or a model's name.
+        output: of a model: rescaled, fused or prior; empty for other codecs.
+        effort: of a model's search; None for other codecs.
+        kind: "cap": the nearest file of at most `point` bytes; "curve": a point of the rate-distortion curve.
+        point: the cap in bytes; on a curve the cap or the name of the quality.
+        bytes: of the whole file; None when no file of the codec fits, and then nothing below is measured.
+        payload_bytes: of the file without its container; None where that means nothing.
+        prescale: side in pixels at which the face was encoded; None for models.
+        setting: the codec's setting for this file, as its own tools name it.
+        psnr: in dB over the RGB samples at full size.
+        ssim, ms_ssim: means over the RGB channels at full size.
+        lpips: distance at 256 px.
+        identity: distance of the two faces' descriptors.
+        lr_psnr: PSNR in dB of a model's LR image against the face's antialiased thumbnail.
+        encode_seconds, decode_seconds: from pixels to bytes and back, on one thread of a busy machine.
+    """
+
+    image: str
+    codec: str
+    output: str
+    effort: int | None
+    kind: str
+    point: str
+    bytes: int | None = None
+    payload_bytes: int | None = None
+    prescale: int | None = None
+    setting: str = ""
+    psnr: float | None = None
+    ssim: float | None = None
+    ms_ssim: float | None = None
+    lpips: float | None = None
+    identity: float | None = None
+    lr_psnr: float | None = None
+    encode_seconds: float | None = None
+    decode_seconds: float | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the codec has a file at this point."""
+        return self.bytes is not None
+
+    @property
+    def key(self) -> tuple[str, str, str, int | None, str, str]:
+        """What no two rows of a table share."""
+        return self.image, self.codec, self.output, self.effort, self.kind, self.point
+
+    @property
+    def series(self) -> Series:
+        """The line in a plot that the row belongs to."""
+        return Series(self.codec, self.output, self.effort)
+
+
+@dataclass(frozen=True)
+class Series:
+    """A codec with one output at one effort: what is compared with other such."""
+
+    codec: str
+    output: str = ""
+    effort: int | None = None
+
+    @property
+    def label(self) -> str:
+        """As people read it: "webp", "face-1024 fused, effort 5"."""
+        effort = f", effort {self.effort}" if self.effort else ""
+        return f"{self.codec} {self.output}".strip() + effort
+
+
+COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
+_INTEGERS = {"effort", "bytes", "payload_bytes", "prescale"}
+_WORDS = {"image", "codec", "output", "kind", "point", "setting"}
+
+
+def format_row(row: Row) -> str:
+    """A row as a line of the table, without the line's end."""
+    return "\t".join(_cell(getattr(row, column)) for column in COLUMNS)
+
+
+def parse_row(line: str) -> Row:
+    """Reads what `format_row` wrote.
+
+    Raises:
+        BadTable: the line has another number of cells, or words where numbers belong.
+    """
+    cells = line.split("\t")
+    if len(cells) != len(COLUMNS):
+        raise BadTable(f"{len(cells)} cells instead of {len(COLUMNS)}")
+    try:
+        row = Row(**{column: _value(column, cell) for column, cell in zip(COLUMNS, cells, strict=True)})
+    except ValueError as error:
+        raise BadTable(str(error)) from error
+    if row.kind not in KINDS:
+        raise BadTable(f"the kind {row.kind!r} is none of {', '.join(KINDS)}")
+    return row
+
+
+def read_rows(path: Path) -> list[Row]:
+    """All rows of a table; a last line without its end is what a killed run left, and is dropped.
+
+    Raises:
+        BadTable: the file is no results table; the text names the line.
+        OSError: it cannot be read.
+    """
+    try:
+        text = path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise BadTable(f"{path}: no results table: {error}") from error
+    header, *lines = text[: text.rfind("\n") + 1].splitlines() or [""]
+    if header != "\t".join(COLUMNS):
+        raise BadTable(f"{path}: no results table: its first line is not that of images.tsv")
+    rows = []
+    for number, line in enumerate(lines, 2):
+        try:
+            rows.append(parse_row(line))
+        except BadTable as error:
+            raise BadTable(f"{path}: line {number}: {error}") from error
+    return rows
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
+    """Writes a table, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_text("".join(f"{line}\n" for line in ("\t".join(COLUMNS), *map(format_row, rows))))
+    partial.replace(path)
+
+
+def append_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Adds whole lines to a table in one write."""
+    with path.open("a") as stream:
+        stream.write("".join(f"{format_row(row)}\n" for row in rows))
+
+
+def printable(text: str) -> str:
+    """A text with question marks for all that would tear a table; a file's name may hold tabs and lines' ends."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _cell(value: object) -> str:
+    """A value as it stands in the table."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.{SIGNIFICANT_DIGITS}g}"
+    return printable(str(value))
+
+
+def _value(column: str, cell: str) -> str | int | float | None:
+    """A cell as the row's field."""
+    if column in _WORDS:
+        return cell
+    if not cell:
+        return None
+    return int(cell) if column in _INTEGERS else float(cell)

@@ -1,0 +1,177 @@
+"""grain-bench: bytes and distances of this codec and of what a user would pick instead, as a report."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from grain_codec.cli.batch import complain, orderly_exit
+from grain_codec.cli.progress import duration
+from grain_codec.cli.report import EXIT_FAILED
+from grain_codec.cli.workers import available_cores
+from grain_codec.errors import GrainError
+from grain_codec.version import VERSION
+
+if TYPE_CHECKING:
+    from grain_codec.benchmarks.bench_worker import Outcome
+    from grain_codec.benchmarks.faces import FaceFile
+    from grain_codec.benchmarks.plan import Plan
+    from grain_codec.benchmarks.sweep import Progress
+
+PROGRAM = "grain-bench"
+SECONDS_BETWEEN_LINES = 30
+EPILOG = """\b
+Codecs: bicubic16, jpeg, webp, avif, jpegxl, jpeg2000, blurhash, face-1024.
+Metrics: psnr, ssim, ms-ssim, lpips (with weights), identity (if installed), lr-psnr.
+A killed run goes on when it is started again. Exit codes: 0 all done, 1 failed, 2 usage."""
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
+@click.argument("faces", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("-o", "--output-dir", "folder", required=True, metavar="DIR",
+              type=click.Path(file_okay=False, path_type=Path),
+              help="Folder of the report; it is made when missing.")  # fmt: skip
+@click.option("--from", "table", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="Draw the report anew from this images.tsv; nothing is encoded.")  # fmt: skip
+@click.option("--max-bytes", "caps", metavar="N", multiple=True, type=click.IntRange(min=1),
+              help="Byte cap; repeatable.  [default: 200, 384, 484, 768]")  # fmt: skip
+@click.option("--codec", "codecs", metavar="NAME", multiple=True, help="Only these; repeatable.  [default: all]")
+@click.option("-m", "--model", "models", metavar="FILE", multiple=True, help="Weights to measure too; repeatable.")
+@click.option("-e", "--effort", "efforts", metavar="N", multiple=True, type=click.IntRange(0, 9),
+              help="Of the models' search; repeatable.  [default: 0]")  # fmt: skip
+@click.option("--metric", "metrics", metavar="NAME", multiple=True, help="Only these; repeatable.  [default: all]")
+@click.option("--lpips-weights", multiple=True, metavar="FILE", type=click.Path(exists=True, dir_okay=False),
+              help="State dict of LPIPS on AlexNet, or of its shift-tolerant successor.")  # fmt: skip
+@click.option("--anchor", metavar="NAME", default="webp", show_default=True, help="What the others are compared with.")
+@click.option("--quick", is_flag=True, help="Four faces, fewer sizes and points: a first look.")
+@click.option("--device", default="cpu", show_default=True, help="That models run on: auto, cpu, cuda or cuda:N.")
+@click.option("-j", "--jobs", metavar="N", type=click.IntRange(min=1), help="Processes.  [default: all cores]")
+@click.option("-f", "--force", is_flag=True, help="Start anew where the folder holds another run.")
+@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@click.version_option(VERSION, prog_name=PROGRAM)
+@orderly_exit(PROGRAM)
+def main(
+    faces: Path | None,
+    folder: Path,
+    table: Path | None,
+    anchor: str,
+    jobs: int | None,
+    force: bool,
+    quiet: bool,
+    **choices: object,
+) -> None:
+    """Measure the aligned faces in the folder FACES, and write images.tsv, report.html, plot.png and more to DIR."""
+    if (faces is None) == (table is None):
+        raise click.UsageError("Give the folder FACES, or --from images.tsv.")
+    from grain_codec.benchmarks.run import TABLE, redraw
+
+    failures: list[str] = []
+    try:
+        if faces is not None:
+            failures = _measure(faces, folder, jobs or available_cores(), anchor, force, quiet, **choices)
+        text = redraw(table or folder / TABLE, folder, anchor)
+    except (GrainError, OSError) as error:
+        complain(PROGRAM, str(table or faces), error)
+        sys.exit(EXIT_FAILED)
+    for failure in failures:
+        click.echo(f"{PROGRAM}: {failure}", err=True)
+    if not quiet:
+        click.echo(f"{text}\n\n{folder / 'report.html'}")
+    sys.exit(EXIT_FAILED if failures else 0)
+
+
+def _measure(
+    folder_of_faces: Path, folder: Path, jobs: int, anchor: str, force: bool, quiet: bool, **choices: object
+) -> list[str]:
+    """Runs what is not measured yet; a line for each face that a codec failed on."""
+    from grain_codec.benchmarks.faces import usable_faces
+    from grain_codec.benchmarks.plan import QUICK_FACES
+    from grain_codec.benchmarks.run import clear, measure
+
+    plan, warnings = _plan(**choices)
+    if anchor not in plan.names:
+        raise GrainError(f"the anchor {anchor!r} is not measured; there are {', '.join(plan.names)}")
+    most = QUICK_FACES if plan.quick else None
+    faces, left_out = usable_faces(folder_of_faces, plan.size, most)
+    for line in (*warnings, *left_out):
+        click.echo(f"{PROGRAM}: {line}", err=True)
+    if not faces:
+        raise GrainError(f"no face of {plan.size} pixels a side in this folder")
+    if plan.quick:
+        warnings.append(f"Quick run: {len(faces)} faces at most, fewer sizes and curve points, less encoder effort.")
+    warnings += [f"Left out: {line}" for line in left_out]
+    if force:
+        clear(folder)
+    told = ProgressTold(quiet)
+    told.start(plan, faces, jobs)
+    failures = measure(plan, faces, folder, jobs, warnings, told)
+    told.end()
+    return failures
+
+
+def _plan(
+    caps: tuple[int, ...],
+    codecs: tuple[str, ...],
+    models: tuple[str, ...],
+    efforts: tuple[int, ...],
+    metrics: tuple[str, ...],
+    lpips_weights: tuple[str, ...],
+    quick: bool,
+    device: str,
+) -> tuple[Plan, list[str]]:
+    """What is to be measured, and a warning for each codec that is not to be had."""
+    from grain_codec.benchmarks import plan
+    from grain_codec.benchmarks.metrics import choose_metrics
+
+    ordinary, warnings = plan.choose_codecs(codecs)
+    shipped = (plan.DEFAULT_MODEL,) if not codecs or plan.DEFAULT_MODEL in codecs else ()
+    named_models, size = plan.choose_models((*shipped, *models))
+    return plan.Plan(
+        codecs=ordinary,
+        models=named_models,
+        caps=tuple(sorted(set(caps or plan.DEFAULT_CAPS))),
+        rungs=plan.QUICK_RUNGS if quick else plan.RUNGS,
+        efforts=tuple(sorted(set(efforts or (0,)))),
+        metrics=choose_metrics(metrics, lpips_weights, quick),
+        lpips_weights=lpips_weights,
+        quick=quick,
+        device=device,
+        size=size,
+    ), warnings
+
+
+class ProgressTold:
+    """Says on standard error how far a run is: on a terminal in one line, else a line now and then."""
+
+    def __init__(self, quiet: bool):
+        self._quiet, self._on_terminal = quiet, sys.stderr.isatty()
+        self._told = time.monotonic()
+
+    def start(self, plan: Plan, faces: list[FaceFile], jobs: int) -> None:
+        """What is going to be measured."""
+        if not self._quiet:
+            what = f"{len(faces)} faces, {', '.join(plan.names)}; caps {', '.join(map(str, plan.caps))}"
+            click.echo(f"{what}; {', '.join(plan.metrics)}; {jobs} processes", err=True)
+
+    def __call__(self, outcome: Outcome, progress: Progress) -> None:
+        """One more task is done."""
+        now = time.monotonic()
+        if self._quiet or not (self._on_terminal or now - self._told >= SECONDS_BETWEEN_LINES):
+            return
+        self._told = now
+        left = f", about {duration(progress.seconds_left)} left" if progress.seconds_left is not None else ""
+        line = f"{progress.done}/{progress.total} measured{left}"
+        click.echo(f"\r{line:<60}" if self._on_terminal else line, err=True, nl=not self._on_terminal)
+
+    def end(self) -> None:
+        """The line is finished."""
+        if self._on_terminal and not self._quiet:
+            click.echo(err=True)
+
+
+if __name__ == "__main__":
+    main()
