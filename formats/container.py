@@ -15,7 +15,8 @@ With bit 0 of the flags set, the payload's length stands before it and one or mo
 
     9       1 or 2    length        of the payload, LEB128
             0 to 768  payload       its last byte is not zero
-            1         tag           02: EXIF, 04: ICC profile, 06: XMP, 08: alignment; see below for others
+            1         tag           02: EXIF, from its TIFF header on, 04: ICC profile, 06: XMP in UTF-8,
+                                    08: alignment; see below for others
             1 to 4    length        of the content, LEB128
             0 or more content       then the tag of the next chunk, or the CRC
 
@@ -135,7 +136,7 @@ def pack(face: StoredFace) -> bytes:
     flags = CHUNKS_FOLLOW if face.chunks else 0
     content = MAGIC + write_settings(flags, face.fine_quality, face.fingerprint)
     content += (_leb128(len(face.payload)) + face.payload + _pack_chunks(face.chunks)) if flags else face.payload
-    return content + _checksum(content)
+    return content + checksum(content)
 
 
 def unpack(data: bytes) -> StoredFace:
@@ -149,7 +150,7 @@ def unpack(data: bytes) -> StoredFace:
     """
     flags, fine_quality, fingerprint = _read_header(data)
     content, trailer = data[: -width(TRAILER)], data[-width(TRAILER) :]
-    if trailer != _checksum(content):
+    if trailer != checksum(content):
         raise Corrupt("the file is damaged or cut short: its checksum does not fit its content")
     reader = _Reader(content[width(HEADER) :])
     payload = reader.take(reader.leb128() if flags else len(reader.rest), MOST_PAYLOAD)
@@ -231,8 +232,8 @@ def _read_header(data: bytes) -> tuple[int, int, bytes]:
     return settings
 
 
-def _checksum(content: bytes) -> bytes:
-    """The TRAILER that goes with all bytes before it."""
+def checksum(content: bytes) -> bytes:
+    """The bytes of the TRAILER that goes with `content`; a carrier image has the same, of its pixels."""
     return write_fields(TRAILER, {"CRC": zlib.crc32(content) & 0xFFFFFF})
 
 

@@ -2,12 +2,18 @@
 
 It is an ordinary RGB PNG of 8 bits with one chunk more, before the pixels:
 
-    grIn    ancillary, private, safe to copy; 5 bytes: version 1 and no flags (10), fine quality, and the
-            fingerprint of the weights, all as in a .grain file
+    grIn    ancillary, private, safe to copy; 8 bytes: version 1 and no flags (10), fine quality, and the
+            fingerprint of the weights, all as in a .grain file; then, little-endian, the low 24 bits of the
+            CRC-32 (as in zlib) of these 5 bytes and the 768 samples, rows from the top, each pixel R, G, B
+
+Metadata stand in the chunks that PNG has for them, after the private one: eXIf, and iTXt under the keyword
+XML:com.adobe.xmp.
 
 Image programs may write the same pixels anew: as a palette, interlaced, greyscale, without the chunk.
-All of that is read. Nothing is decoded before every chunk was checked, and decoders see only those
-chunks that the pixels depend on: no text, colour profile or animation of a stranger is ever unpacked.
+All of that is read. Other pixels may well be another valid face; a program that alters them and copies the
+chunk is found out by the CRC, which is why the chunk may be copied. Without it nothing tells.
+Nothing is decoded before every chunk was checked, and decoders see only those chunks that the pixels
+depend on: no text, colour profile or animation of a stranger is ever unpacked.
 """
 
 from __future__ import annotations
@@ -22,14 +28,27 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from grain_codec.errors import Corrupt, NotGrain, Truncated, UnsupportedVersion
-from grain_codec.formats.container import SETTINGS, read_settings, width, write_settings
+from grain_codec.errors import BadImage, Corrupt, NotGrain, Truncated, UnsupportedVersion
+from grain_codec.formats.container import (
+    EXIF,
+    SETTINGS,
+    TRAILER,
+    XMP,
+    Chunk,
+    checksum,
+    read_settings,
+    width,
+    write_settings,
+)
 from grain_codec.spec import GRID
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PRIVATE_CHUNK = b"grIn"
+METADATA_PREFIXES = {EXIF: (b"eXIf", b""), XMP: (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0")}
+"""PNG's chunk for each kind of metadata, and what stands in it before the metadata; that of XMP says "as it is"."""
+
 MOST_FILE = 1 << 16
-"""Bound on a carrier's bytes; `pack` needs less than a kilobyte."""
+"""Bound on a carrier's bytes; `pack` needs less than a kilobyte, and what the metadata take."""
 
 MOST_CHUNKS = 256
 
@@ -58,11 +77,13 @@ class Carrier:
         pixels: uint8 `[16, 16, 3]`, RGB.
         fine_quality: 0 to 255; None where the private chunk is missing.
         fingerprint: 3 bytes that name the model's weights; None where the private chunk is missing.
+        chunks: EXIF and XMP, as a .grain file has them.
     """
 
     pixels: np.ndarray
     fine_quality: int | None
     fingerprint: bytes | None
+    chunks: tuple[Chunk, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,6 +111,7 @@ def pack(carrier: Carrier) -> bytes:
     """The bytes of a carrier image.
 
     Raises:
+        BadImage: the metadata, which come with the picture, take more than a carrier has for them.
         ValueError: the fine quality is out of range.
     """
     assert carrier.pixels.shape == (GRID, GRID, 3) and carrier.pixels.dtype == np.uint8
@@ -97,9 +119,15 @@ def pack(carrier: Carrier) -> bytes:
     written = io.BytesIO()
     Image.fromarray(carrier.pixels).save(written, "PNG", optimize=True)
     chunks = _read_chunks(written.getvalue())
+    chunks[1:1] = [_metadata_chunk(chunk) for chunk in carrier.chunks]
     if carrier.fine_quality is not None and carrier.fingerprint is not None:
-        chunks.insert(1, (PRIVATE_CHUNK, write_settings(0, carrier.fine_quality, carrier.fingerprint)))
-    return _join(chunks)
+        settings = write_settings(0, carrier.fine_quality, carrier.fingerprint)
+        chunks.insert(1, (PRIVATE_CHUNK, settings + checksum(settings + carrier.pixels.tobytes())))
+    packed = _join(chunks)
+    if len(packed) > MOST_FILE:
+        taken = sum(len(chunk.content) for chunk in carrier.chunks)
+        raise BadImage(f"the metadata take {taken} bytes; a carrier image has at most {MOST_FILE} in all")
+    return packed
 
 
 def unpack(data: bytes) -> Carrier:
@@ -109,12 +137,17 @@ def unpack(data: bytes) -> Carrier:
         NotGrain: the data is no PNG, or not an opaque one of 16x16 pixels and 8 bits.
         Truncated: the data ends before the image does.
         UnsupportedVersion: the private chunk is of another version, or a critical chunk is unknown.
-        Corrupt: the data is damaged, or breaks the rules of PNG or of the private chunk.
+        Corrupt: the data is damaged, or breaks the rules of PNG or of the private chunk; or the pixels are not
+            those that the private chunk was written for.
     """
     layout = _read_layout(data)
     chunks = _read_chunks(data)
-    fine_quality, fingerprint = _read_private([content for kind, content in chunks if kind == PRIVATE_CHUNK])
-    return Carrier(_read_pixels(chunks, layout), fine_quality, fingerprint)
+    private = _find_private(chunks)
+    fine_quality, fingerprint = _read_private(private) if private is not None else (None, None)
+    pixels = _read_pixels(chunks, layout)
+    if private is not None and not private.endswith(checksum(private[: width(SETTINGS)] + pixels.tobytes())):
+        raise Corrupt("the pixels were altered: they do not fit the checksum in the private chunk")
+    return Carrier(pixels, fine_quality, fingerprint, _read_metadata(chunks))
 
 
 def _read_layout(data: bytes) -> _Layout:
@@ -170,20 +203,42 @@ def _read_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
     return chunks
 
 
-def _read_private(contents: list[bytes]) -> tuple[int | None, bytes | None]:
-    """Fine quality and fingerprint, from the contents of all chunks of the private type."""
-    if not contents:
-        return None, None
+def _find_private(chunks: list[tuple[bytes, bytes]]) -> bytes | None:
+    """The content of the private chunk; None where there is none."""
+    contents = [content for kind, content in chunks if kind == PRIVATE_CHUNK]
     if len(contents) > 1:
         raise Corrupt("the carrier image has its private chunk twice")
-    (content,) = contents
+    return contents[0] if contents else None
+
+
+def _read_private(content: bytes) -> tuple[int, bytes]:
+    """Fine quality and fingerprint from the content of the private chunk."""
+    misfit = Corrupt(f"the private chunk has {len(content)} bytes, not {width(SETTINGS) + width(TRAILER)}")
     if len(content) < width(SETTINGS):
-        raise Corrupt(f"the private chunk has {len(content)} bytes, not {width(SETTINGS)}")
+        raise misfit
     # A longer chunk may be another version's, and should be refused as such.
     _, fine_quality, fingerprint = read_settings(content[: width(SETTINGS)], known_flags=0)
-    if len(content) > width(SETTINGS):
-        raise Corrupt(f"the private chunk has {len(content)} bytes, not {width(SETTINGS)}")
+    if len(content) != width(SETTINGS) + width(TRAILER):
+        raise misfit
     return fine_quality, fingerprint
+
+
+def _metadata_chunk(chunk: Chunk) -> tuple[bytes, bytes]:
+    """Type and content of the PNG chunk for a kind of metadata."""
+    if chunk.tag not in METADATA_PREFIXES:
+        raise BadImage(f"a carrier image has no place for a chunk {chunk.tag:02x}; a .grain file has")
+    kind, prefix = METADATA_PREFIXES[chunk.tag]
+    return kind, prefix + chunk.content
+
+
+def _read_metadata(chunks: list[tuple[bytes, bytes]]) -> tuple[Chunk, ...]:
+    """The first EXIF and the first XMP of a PNG; compressed ones are passed over."""
+    found: dict[int, Chunk] = {}
+    for kind, content in chunks:
+        for tag, (wanted, prefix) in METADATA_PREFIXES.items():
+            if kind == wanted and content.startswith(prefix) and tag not in found:
+                found[tag] = Chunk(tag, content.removeprefix(prefix))
+    return tuple(found[tag] for tag in sorted(found))
 
 
 def _read_pixels(chunks: list[tuple[bytes, bytes]], layout: _Layout) -> np.ndarray:

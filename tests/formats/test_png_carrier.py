@@ -9,8 +9,9 @@ import zlib
 
 import numpy as np
 import pytest
-from grain_codec.errors import Corrupt, GrainError, NotGrain, Truncated, UnsupportedVersion
+from grain_codec.errors import BadImage, Corrupt, GrainError, NotGrain, Truncated, UnsupportedVersion
 from grain_codec.formats import png_carrier
+from grain_codec.formats.container import ALIGNMENT, EXIF, XMP, Chunk
 from grain_codec.formats.png_carrier import Carrier, is_png, pack, unpack
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from PIL import Image
 NOISE = np.random.default_rng(1).integers(0, 256, (16, 16, 3)).astype(np.uint8)
 RAMP = (np.add.outer(7 * np.arange(16), 5 * np.arange(16))[:, :, None] + np.array([0, 20, 40])).astype(np.uint8)
 TEN_COLOURS = NOISE[0, np.arange(256).reshape(16, 16) % 10]
-PRIVATE = (b"grIn", b"\x10\x16\xa1\xb2\xc3")
+SETTINGS = b"\x10\x16\xa1\xb2\xc3"
 END = (b"IEND", b"")
 
 pixel_arrays = st.binary(min_size=768, max_size=768).map(lambda data: np.frombuffer(data, np.uint8).reshape(16, 16, 3))
@@ -33,6 +34,11 @@ def write_png(*chunks: tuple[bytes, bytes]) -> bytes:
     for kind, content in chunks:
         written += struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
     return written
+
+
+def private(pixels: np.ndarray) -> tuple[bytes, bytes]:
+    """The private chunk that goes with some pixels."""
+    return b"grIn", SETTINGS + zlib.crc32(SETTINGS + pixels.tobytes()).to_bytes(4, "little")[:3]
 
 
 def header(size: tuple = (16, 16), depth: int = 8, colour: int = 2, method: int = 0, interlace: int = 0) -> tuple:
@@ -49,6 +55,7 @@ PIXELS = image_data(RAMP.reshape(16, 48))
 GREYS = image_data(np.full((16, 16), 77, np.uint8))
 PALETTED = header(colour=3)
 PALETTE = (b"PLTE", bytes(3 * 80))
+PRIVATE = private(RAMP)
 
 
 def resave(data: bytes, mode: str = "RGB", **options: object) -> bytes:
@@ -79,7 +86,7 @@ def test_round_trip(pixels: np.ndarray, fine_quality: int, fingerprint: bytes) -
 @pytest.mark.parametrize("pixels", [NOISE, RAMP, TEN_COLOURS, np.zeros_like(RAMP)])
 def test_the_image_is_no_larger_than_pillow_makes_it(pixels: np.ndarray) -> None:
     data = pack(Carrier(pixels, 22, b"abc"))
-    assert len(data) <= len(resave(data, optimize=True)) + 17
+    assert len(data) <= len(resave(data, optimize=True)) + 20
     with Image.open(io.BytesIO(data)) as image:
         assert image.mode == "RGB"
         assert (np.asarray(image) == pixels).all()
@@ -88,9 +95,39 @@ def test_the_image_is_no_larger_than_pillow_makes_it(pixels: np.ndarray) -> None
 def test_the_private_chunk_stands_before_the_pixels_and_survives_byte_for_byte() -> None:
     data = pack(Carrier(RAMP, 22, b"\xa1\xb2\xc3"))
     assert is_png(data)
-    assert data[33:50] == write_png(PRIVATE)[8:]
+    assert data[33:53] == write_png(PRIVATE)[8:]
     kind = data[37:41]
     assert [bool(byte & 32) for byte in kind] == [True, True, False, True], "ancillary, private, -, safe to copy"
+
+
+METADATA = (Chunk(EXIF, b"MM\0*\0\0\0\x08\0\0"), Chunk(XMP, "<x:xmpmeta>\u00eb</x:xmpmeta>".encode()))
+
+
+def test_metadata_travel_where_png_programs_look_for_them() -> None:
+    data = pack(Carrier(RAMP, 22, b"abc", METADATA))
+    assert unpack(data).chunks == METADATA
+    with Image.open(io.BytesIO(data)) as image:
+        image.load()
+        assert image.info["exif"] == b"Exif\0\0" + METADATA[0].content
+        assert image.info["xmp"] == METADATA[1].content
+    for chunk in METADATA:
+        assert unpack(pack(Carrier(RAMP, None, None, (chunk,)))).chunks == (chunk,)
+
+
+def test_the_first_uncompressed_metadata_count() -> None:
+    packed = (b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(b"<RDF/>"))
+    others = [(b"iTXt", b"Comment\0\0\0\0\0<RDF/>"), (b"eXIf", b"first"), packed, (b"eXIf", b"second")]
+    data = write_png(header(), *others, PIXELS, (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<a/>"), END)
+    assert unpack(data).chunks == (Chunk(EXIF, b"first"), Chunk(XMP, b"<a/>"))
+
+
+def test_metadata_that_a_carrier_cannot_hold_are_refused() -> None:
+    room = png_carrier.MOST_FILE - len(pack(Carrier(RAMP, 22, b"abc"))) - 12
+    assert unpack(pack(Carrier(RAMP, 22, b"abc", (Chunk(EXIF, bytes(room)),)))).chunks[0].content == bytes(room)
+    with pytest.raises(BadImage, match=f"metadata take {room + 1} bytes"):
+        pack(Carrier(RAMP, 22, b"abc", (Chunk(EXIF, bytes(room + 1)),)))
+    with pytest.raises(BadImage, match="no place for a chunk 08"):
+        pack(Carrier(RAMP, 22, b"abc", (Chunk(ALIGNMENT, bytes(12)),)))
 
 
 @pytest.mark.parametrize("data", [pack(Carrier(RAMP, None, None)), resave(pack(Carrier(RAMP, 22, b"abc")))])
@@ -141,7 +178,7 @@ def test_an_interlaced_image_is_read() -> None:
     for row, row_step, column, column_step in passes:
         part = NOISE[row::row_step, column::column_step]
         raw += b"".join(b"\0" + line.tobytes() for line in part)
-    data = write_png(header(interlace=1), PRIVATE, (b"IDAT", zlib.compress(raw)), END)
+    data = write_png(header(interlace=1), private(NOISE), (b"IDAT", zlib.compress(raw)), END)
     assert (unpack(data).pixels == NOISE).all()
 
 
@@ -167,6 +204,35 @@ def test_every_flipped_bit_is_noticed(pixels: np.ndarray) -> None:
         damaged = bytearray(data)
         damaged[bit // 8] ^= 1 << bit % 8
         assert refusal(bytes(damaged)) is not None, bit
+
+
+def with_pixels(data: bytes, pixels: np.ndarray) -> bytes:
+    """What a program makes of a carrier that alters its pixels and copies all other chunks."""
+    kind, content = image_data(pixels.reshape(16, 48))
+    return data[:53] + write_png((kind, content), END)[8:]
+
+
+def test_no_altered_sample_goes_unnoticed_beside_the_private_chunk() -> None:
+    data = pack(Carrier(NOISE, 22, b"abc"))
+    assert (unpack(with_pixels(data, NOISE)).pixels == NOISE).all()
+    for sample in range(NOISE.size):
+        altered = NOISE.copy()
+        altered.reshape(-1)[sample] ^= 1 << sample % 8
+        with pytest.raises(Corrupt, match="altered"):
+            unpack(with_pixels(data, altered))
+
+
+def test_the_checksum_covers_quality_and_fingerprint() -> None:
+    kind, content = PRIVATE
+    for byte in range(1, 5):
+        forged = bytearray(content)
+        forged[byte] ^= 1
+        with pytest.raises(Corrupt, match="altered"):
+            unpack(write_png(header(), (kind, bytes(forged)), PIXELS, END))
+
+
+def test_a_carrier_whose_chunk_was_stripped_is_read_whatever_its_pixels() -> None:
+    assert (unpack(write_png(header(), PIXELS, END)).pixels == RAMP).all()
 
 
 @given(st.binary(max_size=60), st.integers(0, 6))
@@ -236,7 +302,7 @@ OTHER_ORDERS = [
 OTHER_PALETTES = [[], *[[(b"PLTE", bytes(size))] for size in (0, 2, 3 * 77, 3 * 257)], [PALETTE, (b"tRNS", bytes(81))]]
 WRONG_SIZES_AND_FILTER = [zlib.compress(rows) for rows in (bytes(783), bytes(785), b"\5" + bytes(783))]
 OTHER_STREAMS = [b"", b"no stream", PIXELS[1][:-1], PIXELS[1] + b"\0", *WRONG_SIZES_AND_FILTER]
-OTHER_PRIVATE = [b"", b"\x10\x16ab", b"\x10\x16abcd"]
+OTHER_PRIVATE = [b"", SETTINGS[:4], SETTINGS, PRIVATE[1][:-1], PRIVATE[1] + b"\0"]
 REFUSED = [
     *[(NotGrain, chunks, "opaque") for chunks in TRANSPARENT],
     *[(NotGrain, [header(depth=16, colour=colour), PIXELS, END], "8 bits a sample") for colour in (0, 2, 4, 6)],
@@ -245,7 +311,7 @@ REFUSED = [
     *[(Corrupt, chunks, "order") for chunks in OTHER_ORDERS],
     *[(Corrupt, [PALETTED, *palette, GREYS, END], "palette") for palette in OTHER_PALETTES],
     *[(Corrupt, [header(), (b"IDAT", stream), END], "pixels of the PNG") for stream in OTHER_STREAMS],
-    *[(Corrupt, [header(), (b"grIn", content), PIXELS, END], "not 5") for content in OTHER_PRIVATE],
+    *[(Corrupt, [header(), (b"grIn", content), PIXELS, END], "not 8") for content in OTHER_PRIVATE],
     (Corrupt, [header(), PRIVATE, PIXELS, PRIVATE, END], "twice"),
     (Corrupt, [header(), PIXELS, (b"IEND", b"x")], "follows the end"),
     (Corrupt, [header(), PIXELS, END, (b"tEXt", b"")], "follows the end"),
