@@ -1,0 +1,85 @@
+"""What no input may do: take long, take much memory, open files, start programs; and which errors are ours."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from grain_codec.errors import GrainError
+
+MOST_SECONDS = 2.0
+"""Of processor time, for one input."""
+
+MOST_RESIDENT_BYTES = 1 << 30
+"""Of the whole process, interpreter, numpy and Pillow included."""
+
+FORBIDDEN_EVENTS = frozenset({"os.system", "os.exec", "os.posix_spawn", "os.remove", "os.rename"})
+FORBIDDEN_PREFIXES = ("subprocess.", "socket.", "urllib.", "shutil.")
+
+IMPORTED_SUFFIXES = (".py", ".pyc", ".so")
+"""Files of Python itself, which imports only the code's own `import` lines."""
+
+_named: set[str] | None = None
+"""Paths that may be opened just now; None where anything may be."""
+
+_deeds: list[str] = []
+"""What was done that may not be; raised late, since code under test may catch what is raised at once."""
+
+
+class OutOfBounds(Exception):
+    """An input did what none may."""
+
+
+@contextmanager
+def within_bounds(*named: Path, seconds: float = MOST_SECONDS) -> Iterator[None]:
+    """Lets our own errors pass in silence and turns everything that no input may do into `OutOfBounds`.
+
+    Args:
+        named: files that may be opened.
+        seconds: of processor time.
+    """
+    global _named
+    _deeds.clear()
+    _named, started = {str(path) for path in named}, time.process_time()
+    try:
+        yield
+    except GrainError:
+        pass
+    finally:
+        _named = None
+    taken = time.process_time() - started
+    if _deeds:
+        raise OutOfBounds("; ".join(_deeds))
+    if taken > seconds:
+        raise OutOfBounds(f"took {taken:.1f} s")
+    if resident_bytes() > MOST_RESIDENT_BYTES:
+        raise OutOfBounds(f"took {resident_bytes() >> 20} MiB")
+
+
+def resident_bytes() -> int:
+    """The most memory that this process has held so far."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most << 10
+
+
+def _record(event: str, arguments: tuple[Any, ...]) -> None:
+    """An audit hook: notes what the bytes of a file must not cause."""
+    if _named is None:
+        return
+    if event == "open" and isinstance(arguments[0], str | bytes) and not _is_allowed(str(arguments[0])):
+        _deeds.append(f"opens {arguments[0]!r}")
+    elif event in FORBIDDEN_EVENTS or event.startswith(FORBIDDEN_PREFIXES):
+        _deeds.append(f"does {event} {arguments!r}")
+
+
+def _is_allowed(path: str) -> bool:
+    """Whether a file was named, or is a module that is being imported."""
+    return path.endswith(IMPORTED_SUFFIXES) or (_named is not None and path in _named)
+
+
+sys.addaudithook(_record)

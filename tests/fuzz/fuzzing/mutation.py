@@ -1,0 +1,91 @@
+"""Damage to valid files: flips, cuts, splices, repeated parts, numbers that lie."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fuzzing import repair
+
+TELLING = (b"\0", b"\xff", b"\x7f", b"\x80", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\0")
+TELLING_NUMBERS: list[object] = [0, 1, -1, 1 << 31, 1 << 32, (1 << 63) - 1, 1 << 63, 1 << 64, 10**30, 1.5, "a", None]
+MOST_BYTES = 1 << 17
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One change.
+
+    Attributes:
+        kind: of KINDS.
+        at, length: what part of the data; both are taken modulo what there is.
+        content: what comes in its place.
+    """
+
+    kind: str
+    at: int
+    length: int
+    content: bytes
+
+
+def _flip(data: bytes, edit: Edit) -> bytes:
+    at = edit.at % max(1, len(data))
+    return data[:at] + bytes([data[at] ^ 1 << edit.length % 8]) + data[at + 1 :] if data else data
+
+
+def _replace(data: bytes, edit: Edit) -> bytes:
+    at = edit.at % (len(data) + 1)
+    return data[:at] + edit.content + data[at + len(edit.content) :]
+
+
+def _insert(data: bytes, edit: Edit) -> bytes:
+    at = edit.at % (len(data) + 1)
+    return data[:at] + edit.content + data[at:]
+
+
+def _cut(data: bytes, edit: Edit) -> bytes:
+    at = edit.at % (len(data) + 1)
+    return data[:at] + data[at + edit.length % 64 :]
+
+
+def _truncate(data: bytes, edit: Edit) -> bytes:
+    return data[: edit.at % (len(data) + 1)]
+
+
+def _repeat(data: bytes, edit: Edit) -> bytes:
+    at = edit.at % (len(data) + 1)
+    return (data[:at] + data[at : at + edit.length % 64] * (1 + edit.length % 9) + data[at:])[:MOST_BYTES]
+
+
+def _tell(data: bytes, edit: Edit) -> bytes:
+    return _replace(data, Edit("replace", edit.at, 0, TELLING[edit.length % len(TELLING)]))
+
+
+def _lie_in_header(data: bytes, edit: Edit) -> bytes:
+    return repair.replaced_in_header(data, edit.at, TELLING_NUMBERS)
+
+
+KINDS: dict[str, Callable[[bytes, Edit], bytes]] = {
+    "flip": _flip,
+    "replace": _replace,
+    "insert": _insert,
+    "cut": _cut,
+    "truncate": _truncate,
+    "repeat": _repeat,
+    "tell": _tell,
+    "lie": _lie_in_header,
+}
+
+
+def apply(data: bytes, edits: list[Edit]) -> bytes:
+    """The data with all edits, one after the other."""
+    for edit in edits:
+        data = KINDS[edit.kind](data, edit)
+    return data
+
+
+def random_edit(source: random.Random) -> Edit:
+    """Any edit."""
+    content = bytes(source.randrange(256) for _ in range(source.randrange(1, 9)))
+    return Edit(source.choice(list(KINDS)), source.randrange(1 << 17), source.randrange(1 << 10), content)

@@ -1,0 +1,164 @@
+"""Golden files: what was written once is read the same everywhere, and nothing that torch is set to matters."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import portable
+import pytest
+import tiny_model
+import torch
+from PIL import Image
+
+from grain_codec.codec import Codec, FaceFiles
+from grain_codec.formats import container
+from grain_codec.payloads import SampleCoder
+from grain_codec.weights import fingerprint_of, read_model
+
+MANIFEST = json.loads(portable.MANIFEST.read_text(encoding="utf-8"))
+PYTHONS_VARIABLE = "GRAIN_OTHER_PYTHONS"
+"""Environment variable with interpreters, or wrappers around them, that run `portable.py`; as PATH is written."""
+
+BY_FILE = pytest.mark.parametrize("entry", MANIFEST, ids=[entry["file"] for entry in MANIFEST])
+
+
+def read(entry: dict[str, str]) -> tuple[str, np.ndarray]:
+    """Digest of the symbols of a golden file, and its LR image, by the package's own ways."""
+    data, weights = (portable.FILES / entry["file"]).read_bytes(), portable.weights_of(entry["model"])
+    if weights is None:
+        stored = container.unpack(data)
+        symbols = SampleCoder().decode(stored.fine_quality, stored.payload)
+        return portable.digest_of_symbols(symbols), symbols.pixels
+    files = FaceFiles(read_model(weights))
+    symbols = files.read(data)
+    return portable.digest_of_symbols(symbols), files.low_resolution(symbols)
+
+
+def check(entry: dict[str, str]) -> None:
+    """Compares a golden file's symbols and LR image with what was found when it was made."""
+    symbols, pixels = read(entry)
+    found = {"symbols": symbols, "low_resolution": portable.digest_of_pixels(pixels)}
+    assert found == {name: entry[name] for name in found}
+
+
+def shown(entry: dict[str, str]) -> Path:
+    """The golden LR image that goes with a golden file."""
+    name = entry["file"]
+    return portable.FILES / f"{name.partition('.')[0]}-lr{name.count('.')}.png"
+
+
+@BY_FILE
+def test_symbols_and_lr_image_are_the_same_everywhere(entry: dict[str, str]):
+    check(entry)
+    with Image.open(shown(entry)) as image:
+        assert np.array_equal(np.asarray(image.convert("RGB")), read(entry)[1])
+
+
+def test_the_golden_files_are_of_the_shipped_weights(codec: Codec):
+    """After a change of the weights: python tests/golden/make.py"""
+    models = {entry["model"] for entry in MANIFEST}
+    assert models == {codec.files.model.path.stem, "tiny", "published"}
+
+
+def test_the_tiny_model_is_made_the_same_everywhere(tmp_path: Path):
+    tiny_model.write(tmp_path / "made.safetensors")
+    assert (tmp_path / "made.safetensors").read_bytes() == portable.TINY_TABLES.read_bytes()
+    assert read_model(portable.TINY_TABLES).fingerprint.hex() == "6ee004"
+
+
+def test_the_byte_order_of_tables_in_memory_does_not_matter():
+    """As on a processor that stores the highest byte first; portable.py can be run on one."""
+    model = read_model(portable.TINY_TABLES)
+    swapped = {name: tensor.astype(tensor.dtype.newbyteorder(">")) for name, tensor in model.tensors.items()}
+    assert any(tensor.dtype.str.startswith(">") for tensor in swapped.values())
+    assert fingerprint_of(model.spec, swapped) == model.fingerprint
+    files = FaceFiles(type(model)(model.path, model.spec, model.fingerprint, "", swapped))
+    data = (portable.FILES / "tiny-busy.grain").read_bytes()
+    expected = FaceFiles(model).read(data)
+    assert portable.digest_of_symbols(files.read(data)) == portable.digest_of_symbols(expected)
+    assert np.array_equal(files.low_resolution(expected), FaceFiles(model).low_resolution(expected))
+
+
+@pytest.fixture
+def torch_settings() -> Iterator[None]:
+    """Puts torch's threads and default type back after a test."""
+    threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
+    yield
+    torch.set_num_threads(threads)
+    torch.set_default_dtype(dtype)
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.usefixtures("torch_settings")
+def test_threads_and_float_types_change_nothing(threads: int, dtype: torch.dtype):
+    torch.set_num_threads(threads)
+    torch.set_default_dtype(dtype)
+    for entry in MANIFEST:
+        if entry["model"] != "published":
+            check(entry)
+
+
+def test_the_networks_type_changes_pixels_alone(codec: Codec):
+    """The same symbols, drawn in bfloat16: another picture by a few levels, of the same file."""
+    entry = MANIFEST[0]
+    data = (portable.FILES / entry["file"]).read_bytes()
+    plain = codec.decode_face(data)
+    halved = Codec(codec.files.model, torch.device("cpu"))
+    halved.networks.to(torch.bfloat16).to(torch.float32)
+    drawn = halved.decode_face(data)
+    assert not np.array_equal(plain, drawn) and np.abs(plain.astype(int) - drawn).mean() < 4
+    assert portable.digest_of_symbols(halved.files.read(data)) == entry["symbols"]
+
+
+ENCODE = """
+import sys, torch
+from grain_codec.codec import load_model
+from grain_codec.formats.images import read_face
+torch.set_num_threads(int(sys.argv[2]))
+codec = load_model(device="cpu")
+face = read_face(open(sys.argv[1], "rb").read(), "face")
+files = [codec.encode_face(face, max_bytes=300), codec.encode_face(face, 1, effort=1)]
+sys.stdout.write(" ".join(data.hex() for data in files))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("threads", [1, 8])
+def test_one_machine_encodes_a_picture_to_the_same_bytes_again(threads: int):
+    """In one process and in another, with the same number of threads."""
+    source = Path(__file__).resolve().parents[2] / "examples" / "ellen.jpg"
+    command = [sys.executable, "-c", ENCODE, str(source), str(threads)]
+    first, second = (subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(2))
+    assert first == second and len(first.split()) == 2
+
+
+def test_one_process_encodes_a_picture_to_the_same_bytes_again(codec: Codec, face: np.ndarray):
+    assert codec.encode_face(face, max_bytes=250) == codec.encode_face(face, max_bytes=250)
+
+
+def other_pythons() -> list[str]:
+    """Interpreters of other versions than this one's, at hand or named in the environment."""
+    named = [path for path in os.environ.get(PYTHONS_VARIABLE, "").split(os.pathsep) if path]
+    versions = (f"python3.{minor}" for minor in range(11, 20) if minor != sys.version_info.minor)
+    return named + [path for path in map(shutil.which, versions) if path]
+
+
+def test_other_pythons_decode_the_same():
+    checked = []
+    for python in other_pythons():
+        has_numpy = subprocess.run([python, "-c", "import numpy"], capture_output=True, check=False).returncode == 0
+        if has_numpy:
+            script = str(Path(portable.__file__).resolve())
+            ended = subprocess.run([python, script], capture_output=True, text=True, check=False)
+            assert ended.returncode == 0, ended.stdout + ended.stderr
+            checked.append(ended.stdout)
+    if not checked:
+        pytest.skip(f"no other Python with numpy is at hand; name some in {PYTHONS_VARIABLE}")
