@@ -18,7 +18,7 @@ demo: setup
 	$(BIN)/python -m grain_codec.benchmarks.demo examples demo/encoded demo/decoded demo/contact-sheet.png
 
 test: setup
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info
