@@ -261,6 +261,6 @@ def network_tensors(networks: nn.ModuleDict) -> dict[str, np.ndarray]:
     """The networks' state as `write_model` takes it: float16, integers as they are."""
     tensors = {}
     for name, value in networks.state_dict().items():
-        array = np.ascontiguousarray(value.detach().cpu().numpy())
+        array = value.detach().cpu().contiguous().numpy()
         tensors[f"{_NETWORKS}{name}"] = array.astype(np.float16) if array.dtype == np.float32 else array
     return tensors

@@ -10,9 +10,11 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import io
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -254,7 +256,9 @@ def check_weights(data: bytes) -> None:
 def _scratch() -> Path:
     """A file that only this process writes, in memory where that can be."""
     folder = "/dev/shm" if os.path.isdir("/dev/shm") else None
-    return Path(tempfile.mkdtemp(dir=folder)) / f"fuzz-{os.getpid()}.safetensors"
+    made = tempfile.mkdtemp(prefix="grain-fuzz-", dir=folder)
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return Path(made) / "model.safetensors"
 
 
 def weights_seeds() -> list[bytes]:
