@@ -224,6 +224,11 @@ def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
 
 def _over_white(image: Image.Image) -> Image.Image:
     """Pictures with any kind of transparency over a white ground; palettes resolved."""
+    if image.mode == "LA":
+        # As grey it takes a quarter of what RGBA takes.
+        ground = Image.new("L", image.size, "white")
+        ground.paste(image.getchannel("L"), mask=image.getchannel("A"))
+        return ground
     if image.has_transparency_data:
         image = image if image.mode == "RGBA" else image.convert("RGBA")
         ground = Image.new("RGB", image.size, "white")

@@ -193,7 +193,8 @@ def test_only_aligned_faces_have_a_place(folder: Path) -> None:
 def test_canvas_of_another_size_or_none_is_refused(folder: Path) -> None:
     assert encoding("--align", "one.png", "-q", "1").exit_code == 0
     Image.new("RGB", (520, 341)).save("other.png")
-    for canvas, reason in (("other.png", "520x341"), ("one.grain", "no picture"), ("missing.png", "No such file")):
+    Path("note.png").write_text("no picture at all")
+    for canvas, reason in (("other.png", "520x341"), ("note.png", "no picture"), ("missing.png", "No such file")):
         result = decoding("--canvas", canvas, "one.grain", "-o", "back.png")
         assert result.exit_code == 1 and reason in result.stderr
     assert not Path("back.png").exists()
