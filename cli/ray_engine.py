@@ -6,13 +6,13 @@ process that is lost costs time and no file: Ray does its blocks of jobs again e
 
 from __future__ import annotations
 
+import json
 import logging
 import os
-import pickle
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -49,10 +49,9 @@ def run_on_ray(jobs: Iterable[Job], conversion: Conversion, count: int | None) -
         resources = {"concurrency": workers, "num_cpus": 1, "num_gpus": _gpus(conversion)}
         rows = _dataset(ray, todo, workers).map(_Worker, fn_constructor_args=(conversion, ledger), **resources)
         for job, row in zip(todo, rows.iter_rows(), strict=True):
-            outcome = pickle.loads(row["outcome"])
-            if isinstance(outcome, RunImpossible):
-                raise outcome
-            yield _as_the_user_wrote(outcome, job)
+            if row["impossible"]:
+                raise RunImpossible(row["impossible"])
+            yield _as_the_user_wrote(_outcome_of(row["outcome"]), job)
 
 
 class _Ledger:
@@ -82,8 +81,8 @@ class _Worker:
         try:
             outcome = self._with_rights_to(row["number"], job)(job)
         except RunImpossible as error:
-            outcome = error
-        return {"outcome": pickle.dumps(outcome)}
+            return {"outcome": "", "impossible": str(error)}
+        return {"outcome": json.dumps(asdict(outcome)), "impossible": ""}
 
     def _with_rights_to(self, number: int, job: Job) -> Conversion:
         """The conversion; it may overwrite what a lost worker made of the same job, and nothing else."""
@@ -164,6 +163,13 @@ def _gpus(conversion: Conversion) -> int:
 def _absolute(path: str) -> str:
     """A path that means the same in another working directory."""
     return path if is_url(path) else os.path.abspath(path)
+
+
+def _outcome_of(text: str) -> Outcome:
+    """The outcome that a worker wrote as JSON, whose escapes keep names that are not UTF-8."""
+    fields = json.loads(text)
+    lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+    return Outcome(**{**fields, **lists, "job": Job(**fields["job"])})
 
 
 def _as_the_user_wrote(outcome: Outcome, job: Job) -> Outcome:
