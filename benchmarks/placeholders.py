@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -17,7 +18,7 @@ HASHED_SIDE = 32
 """A BlurHash holds at most 9x9 cosines: more samples than this change nothing that is seen."""
 
 
-class Placeholder:
+class Placeholder(ABC):
     """A codec with one file for each of a few settings, as a `FaceCodec`; subclasses say which."""
 
     name = ""
@@ -28,13 +29,13 @@ class Placeholder:
     _face: np.ndarray | None = None
     _files: dict[str, Coded]
 
+    @abstractmethod
     def encode(self, pixels: np.ndarray, point: str) -> bytes:
         """The file of a face uint8 `[S, S, 3]` with a setting."""
-        raise NotImplementedError
 
+    @abstractmethod
     def decode(self, data: bytes, side: int) -> np.ndarray:
         """The face at its own side."""
-        raise NotImplementedError
 
     def at_point(self, pixels: np.ndarray, point: str) -> list[Coded]:
         """See `FaceCodec`."""

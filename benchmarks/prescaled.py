@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,7 +37,7 @@ class Trial:
     thorough: bool = False
 
 
-class PrescaledCodec:
+class PrescaledCodec(ABC):
     """Lanczos down, encode, decode, Lanczos up; subclasses are the codecs.
 
     Attributes:
@@ -65,21 +66,21 @@ class PrescaledCodec:
         sides = ", ".join(map(str, self.prescales))
         return f"{self.describe()} Shrunk to the best of {sides} px first, Lanczos both ways."
 
+    @abstractmethod
     def describe(self) -> str:
         """Library, version, settings, and how payload bytes are counted: whole sentences."""
-        raise NotImplementedError
 
+    @abstractmethod
     def encode(self, image: Image.Image, trial: Trial) -> bytes:
         """The file of a small picture."""
-        raise NotImplementedError
 
     def setting_of(self, trial: Trial) -> str:
         """A trial's settings as the codec's own tools name them."""
         return " ".join(filter(None, (f"q{trial.quality}", trial.mode)))
 
+    @abstractmethod
     def payload_bytes(self, data: bytes) -> int | None:
         """Bytes of a file without its container, or None where that means nothing."""
-        raise NotImplementedError
 
     def at_point(self, pixels: np.ndarray, point: str) -> list[Coded]:
         """See `FaceCodec`."""
