@@ -8,8 +8,10 @@ that is not locked is nobody's.
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,13 +28,13 @@ UNLOCKABLE_AGE = 24 * 3600
 
 
 def write_whole(path: str, data: bytes, force: bool) -> None:
-    """Writes a file beside its path, then moves it into place.
+    """Writes a file beside its path, then moves it into place. Interruptions wait until that is done.
 
     Raises:
         FileExistsError: there is such a file and `force` is not given.
         OSError: it cannot be written.
     """
-    with _temporary_in(os.path.dirname(path) or os.curdir) as (descriptor, temporary):
+    with _uninterrupted(), _temporary_in(os.path.dirname(path) or os.curdir) as (descriptor, temporary):
         with os.fdopen(descriptor, "wb", closefd=fcntl is None) as file:
             file.write(data)
         os.chmod(temporary, 0o666 & ~_umask())
@@ -56,6 +58,29 @@ def remove_abandoned(folder: str, before: float) -> int:
                 with suppress(OSError):
                     removed += _remove_if_abandoned(entry.path, before)
     return removed
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Delays Ctrl-C and requests to terminate, whose handlers may raise between a file's making and its `try`.
+
+    Handlers are exchanged, not signals blocked: a signal blocked in this thread reaches another one, and Python
+    then runs its handler here all the same.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    arrived: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda number, _: arrived.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for number in arrived:
+            signal.raise_signal(number)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -105,3 +106,38 @@ def test_the_longest_names_can_be_written(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="too long"):
         write_whole(str(tmp_path / ("x" * 256)), b"face", force=False)
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_at_any_line_leaves_no_temporary_file(tmp_path: Path, number: int) -> None:
+    class Interrupted(BaseException):
+        pass
+
+    def interrupted(*_: object) -> None:
+        raise Interrupted
+
+    path, before = tmp_path / "face.grain", signal.signal(number, interrupted)
+    try:
+        interruptions = whole = 0
+        while not whole:
+            countdown = iter(range(interruptions))
+
+            def interrupt_once(frame: FrameType, event: str, _: object) -> object:
+                if event == "line" and next(countdown, None) is None:
+                    sys.settrace(None)
+                    signal.raise_signal(number)
+                return interrupt_once
+
+            sys.settrace(interrupt_once)
+            try:
+                write_whole(str(path), b"face", force=True)
+                whole = sys.gettrace() is not None
+            except Interrupted:
+                interruptions += 1
+            finally:
+                sys.settrace(None)
+            assert temporaries(tmp_path) == []
+            assert not path.exists() or path.read_bytes() == b"face"
+    finally:
+        signal.signal(number, before)
+    assert interruptions > 50
