@@ -52,10 +52,9 @@ def similarities(original: list[Scale], pixels: np.ndarray) -> tuple[float, floa
     contrasts = []
     ssim = None
     for scale in original:
-        luminance, contrast = _compare(scale, samples)
-        whole = (luminance * contrast).mean((1, 2))
+        whole, contrast = _compare(scale, samples)
         ssim = whole if ssim is None else ssim
-        contrasts.append(contrast.mean((1, 2)))
+        contrasts.append(contrast)
         samples = functional.avg_pool2d(samples, 2)
     # At the coarsest scale the luminance counts too. A negative correlation has no fractional power.
     factors = torch.stack([*contrasts[:-1], whole]).clamp(min=0)
@@ -64,13 +63,25 @@ def similarities(original: list[Scale], pixels: np.ndarray) -> tuple[float, floa
 
 
 def _compare(scale: Scale, samples: Tensor) -> tuple[Tensor, Tensor]:
-    """The luminance term, and the product of the contrast and structure terms, at every window."""
-    means = blur(samples)
-    product, squares = scale.means * means, scale.means**2 + means**2
-    covariance = blur(scale.samples * samples) - product
-    variances = scale.squares + blur(samples * samples) - squares
-    luminance = (2 * product + LUMINANCE_CONSTANT) / (squares + LUMINANCE_CONSTANT)
-    return luminance, (2 * covariance + CONTRAST_CONSTANT) / (variances + CONTRAST_CONSTANT)
+    """Means over all windows, `[3]` each, of the similarity, and of its contrast and structure terms alone.
+
+    A few rows at a time, which stay in the processor's cache through all steps.
+    """
+    height, width = scale.means.shape[1:]
+    similarity, contrast = torch.zeros(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
+    for top in range(0, height, _OUTPUTS_AT_ONCE):
+        seen = slice(top, top + _OUTPUTS_AT_ONCE + WINDOW - 1)
+        original, strip = scale.samples[:, seen], samples[:, seen]
+        of_original = scale.means[:, top : top + _OUTPUTS_AT_ONCE]
+        means, products, squares = blur(torch.cat([strip, original * strip, strip * strip])).split(3)
+        mean_product, mean_squares = of_original * means, of_original**2 + means**2
+        covariance = products - mean_product
+        variances = scale.squares[:, top : top + _OUTPUTS_AT_ONCE] + squares - mean_squares
+        terms = (2 * covariance + CONTRAST_CONSTANT) / (variances + CONTRAST_CONSTANT)
+        luminance = (2 * mean_product + LUMINANCE_CONSTANT) / (mean_squares + LUMINANCE_CONSTANT)
+        contrast += terms.sum((1, 2))
+        similarity += (luminance * terms).sum((1, 2))
+    return (similarity / (height * width)).float(), (contrast / (height * width)).float()
 
 
 def blur(maps: Tensor) -> Tensor:

@@ -11,6 +11,9 @@ no carry has to be propagated, and the shortest byte string inside the final int
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Iterable
+
 import numpy as np
 
 from grain_codec.errors import Corrupt
@@ -37,17 +40,20 @@ class RangeEncoder:
 
     def encode(self, start: int, size: int, total_bits: int) -> None:
         """Adds a symbol that owns [start, start + size) of 1 << total_bits equal parts."""
-        part = self._range >> total_bits
-        self._low += part * start
-        self._range = part * size
-        while self._range < _LEAST_RANGE:
-            self._low <<= 8
-            self._range <<= 8
-            self._shifts += 1
+        self.encode_all([start], [size], [total_bits])
 
-    def encode_bits(self, value: int, count: int) -> None:
-        """Adds `count` equally likely bits."""
-        self.encode(value, 1, count)
+    def encode_all(self, starts: Iterable[int], sizes: Iterable[int], total_bits: Iterable[int]) -> None:
+        """Adds several symbols as `encode` does one."""
+        low, width, shifts = self._low, self._range, self._shifts
+        for start, size, bits in zip(starts, sizes, total_bits):
+            part = width >> bits
+            low += part * start
+            width = part * size
+            while width < _LEAST_RANGE:
+                low <<= 8
+                width <<= 8
+                shifts += 1
+        self._low, self._range, self._shifts = low, width, shifts
 
     def finish(self) -> bytes:
         """The shortest byte string that decodes to the symbols; it never ends in a zero byte."""
@@ -107,24 +113,28 @@ class LevelCoder:
 
     def __init__(self, cumulative: np.ndarray):
         """`cumulative`: integers `[scales, ALPHABET + 1]`, each row rising from 0 to 1 << TOTAL_BITS."""
+        self._table = cumulative.astype(np.int64)
         self._rows = cumulative.tolist()
 
-    def encode(self, encoder: RangeEncoder, level: int, scale: int) -> None:
-        """Writes one level."""
-        row, raw_bits = self._alphabet(scale)
-        magnitude = abs(level)
-        symbol = min(magnitude >> raw_bits, ESCAPE)
-        encoder.encode(row[symbol], row[symbol + 1] - row[symbol], TOTAL_BITS)
-        if symbol == ESCAPE:
-            excess = (magnitude >> raw_bits) - ESCAPE + 1
-            length = excess.bit_length()
-            assert length <= MOST_ESCAPE_BITS
-            encoder.encode_bits(length - 1, 4)
-            encoder.encode_bits(excess - (1 << (length - 1)), length - 1)
-        if raw_bits:
-            encoder.encode_bits(magnitude & ((1 << raw_bits) - 1), raw_bits)
-        if magnitude:
-            encoder.encode_bits(int(level < 0), 1)
+    def encode(self, encoder: RangeEncoder, levels: np.ndarray, scales: np.ndarray) -> None:
+        """Writes levels under their scale indices, integers `[L]`."""
+        alphabets, raw_bits = self._alphabets(scales)
+        magnitudes = np.abs(levels)
+        symbols = np.minimum(magnitudes >> raw_bits, ESCAPE)
+        excess = np.maximum((magnitudes >> raw_bits) - ESCAPE + 1, 1)
+        lengths = np.frexp(excess)[1].astype(np.int64)
+        assert (lengths <= MOST_ESCAPE_BITS).all()
+        starts, escaped = self._table[alphabets, symbols], symbols == ESCAPE
+        one, every = np.ones_like(levels), np.ones(levels.shape, bool)
+        parts = (
+            (starts, self._table[alphabets, symbols + 1] - starts, TOTAL_BITS * one, every),
+            (lengths - 1, one, 4 * one, escaped),
+            (excess - (1 << (lengths - 1)), one, lengths - 1, escaped),
+            (magnitudes & ((1 << raw_bits) - 1), one, raw_bits, raw_bits > 0),
+            ((levels < 0).astype(np.int64), one, one, magnitudes > 0),
+        )
+        *intervals, present = (np.stack(column, 1) for column in zip(*parts))
+        encoder.encode_all(*(column[present].tolist() for column in intervals))
 
     def decode(self, decoder: RangeDecoder, scale: int) -> int:
         """Reads one level.
@@ -132,11 +142,10 @@ class LevelCoder:
         Raises:
             Corrupt: the bytes are not an encoder's.
         """
-        row, raw_bits = self._alphabet(scale)
+        raw_bits = max(0, -(-(scale - len(self._rows) + 1) // 8))
+        row = self._rows[scale - 8 * raw_bits]
         part = decoder.decode_part(TOTAL_BITS)
-        symbol = 0
-        while row[symbol + 1] <= part:
-            symbol += 1
+        symbol = bisect_right(row, part) - 1
         decoder.consume(row[symbol], row[symbol + 1] - row[symbol], TOTAL_BITS)
         magnitude = symbol
         if symbol == ESCAPE:
@@ -150,17 +159,16 @@ class LevelCoder:
 
     def ideal_bits(self, levels: np.ndarray, scales: np.ndarray) -> np.ndarray:
         """Code length of each level in bits, float64, of the shape of `levels`."""
-        rows = np.asarray(self._rows)
-        raw_bits = np.maximum(0, -(-(scales - len(rows) + 1) // 8))
+        alphabets, raw_bits = self._alphabets(scales)
         magnitude = np.abs(levels)
         symbol = np.minimum(magnitude >> raw_bits, ESCAPE)
-        alphabet = scales - 8 * raw_bits
-        bits = TOTAL_BITS - np.log2((rows[alphabet, symbol + 1] - rows[alphabet, symbol]).astype(np.float64))
+        sizes = self._table[alphabets, symbol + 1] - self._table[alphabets, symbol]
+        bits = TOTAL_BITS - np.log2(sizes.astype(np.float64))
         excess = np.maximum((magnitude >> raw_bits) - ESCAPE + 1, 1)
         escape_bits = 4 + np.floor(np.log2(excess))
         return bits + (symbol == ESCAPE) * escape_bits + raw_bits + (magnitude > 0)
 
-    def _alphabet(self, scale: int) -> tuple[list[int], int]:
-        """The cumulative row of a scale index, and how many raw low bits go with it."""
-        raw_bits = max(0, -(-(scale - len(self._rows) + 1) // 8))
-        return self._rows[scale - 8 * raw_bits], raw_bits
+    def _alphabets(self, scales: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The numbers of the alphabets of scale indices, and how many raw low bits go with each."""
+        raw_bits = np.maximum(0, -(-(scales - len(self._rows) + 1) // 8))
+        return scales - 8 * raw_bits, raw_bits

@@ -1,8 +1,7 @@
-"""The symbols of a face and what is known of each before it is read: its expected magnitude.
+"""The symbols of a face, and their coding by what is known of each before it is read: its expected magnitude.
 
 A level's expected magnitude starts from tables (per component, per cell, per quality) and is then
-scaled by how busy the face has been so far compared with what the tables expected: in the same cell,
-and in the cells around it. All of it is integer arithmetic, so that every machine computes the same.
+scaled by its context, see `contexts`. All of it is integer arithmetic, so that every machine computes the same.
 """
 
 from __future__ import annotations
@@ -12,33 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grain_codec.contexts import CELLS, CLASSES, COMPONENT_BANDS, SCALES_PER_OCTAVE, detail_groups, thumbnail_groups
 from grain_codec.entropy import ALPHABET, TOTAL_BITS, LevelCoder, RangeDecoder, RangeEncoder
 from grain_codec.errors import Corrupt, WrongModel
 from grain_codec.low_resolution import check_types
-from grain_codec.spec import GRID, ModelSpec
+from grain_codec.spec import ModelSpec
 
-CELLS = GRID * GRID
 ANCHOR_SPACING = 8
 """Fine qualities between two rows of base scales; between them the scales are interpolated."""
 
-SCALES_PER_OCTAVE = 8
-LEAST_SCALE_OCTAVE = -6
-"""Scale index 0 means an expected magnitude of 2 ** LEAST_SCALE_OCTAVE levels."""
-
-EXPECTED_UNIT = 256
-"""Expected magnitudes are whole multiples of 1 / EXPECTED_UNIT level."""
-
 MOST_SCALE = 127
-
-RATIO_BOUNDS = ((1, 4), (2, 5), (3, 5), (5, 6), (6, 5), (7, 4), (3, 1))
-"""Bounds, as fractions, between the eight classes of found over expected magnitude."""
-
-CLASSES = len(RATIO_BOUNDS) + 1
-COMPONENT_BANDS = (1, 4, 12)
-"""First components of the second, third, ... band of detail components with a context table of its own."""
-
-THUMBNAIL_GROUP = 16
-"""Thumbnail components that are coded with one look at how busy the face has been."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +98,8 @@ class SymbolCoder:
 
     def encode(self, symbols: Symbols) -> bytes:
         """The payload of a face."""
-        encoder = RangeEncoder()
-        for levels, where, scales in self._walk(symbols.thumbnail[None], symbols.details[None], symbols.fine_quality):
-            for level, scale in zip(levels[0][where].tolist(), scales[0].tolist()):
-                self._levels.encode(encoder, level, scale)
-        return encoder.finish()
+        walk = self._walk(symbols.thumbnail[None], symbols.details[None], symbols.fine_quality)
+        return self._written([(levels[0][where], scales[0]) for levels, where, scales in walk])
 
     def decode(self, payload: bytes, fine_quality: int) -> Symbols:
         """The symbols of a payload.
@@ -131,12 +110,13 @@ class SymbolCoder:
         decoder = RangeDecoder(payload)
         thumbnail = np.zeros((1, self.spec.thumbnail_components), np.int64)
         details = np.zeros((1, CELLS, self.spec.detail_components), np.int64)
+        groups = []
         for levels, where, scales in self._walk(thumbnail, details, fine_quality):
             levels[0][where] = [self._levels.decode(decoder, scale) for scale in scales[0].tolist()]
-        symbols = Symbols(thumbnail[0], details[0], fine_quality)
-        if self.encode(symbols) != payload:
+            groups.append((levels[0][where], scales[0]))
+        if self._written(groups) != payload:
             raise Corrupt("the payload is not one that an encoder writes")
-        return symbols
+        return Symbols(thumbnail[0], details[0], fine_quality)
 
     def ideal_bits(self, symbols: Symbols) -> float:
         """The code length of a face under the tables, in bits."""
@@ -155,6 +135,13 @@ class SymbolCoder:
         for cells, component, context in detail_groups(symbols.details[None], base):
             found[cells, component] = self._detail_scales(base, cells, component, context)[0]
         return found
+
+    def _written(self, groups: list[tuple[np.ndarray, np.ndarray]]) -> bytes:
+        """The bytes of levels under their scale indices, both `[L]`, group by group."""
+        encoder = RangeEncoder()
+        levels, scales = map(np.concatenate, zip(*groups))
+        self._levels.encode(encoder, levels, scales)
+        return encoder.finish()
 
     def _detail_scales(self, base: np.ndarray, cells: np.ndarray, component: int, context: tuple) -> np.ndarray:
         """Scale indices of one group of details, `[N, cells]`."""
@@ -182,80 +169,3 @@ def interpolate_anchors(anchors: np.ndarray, fine_quality: int) -> np.ndarray:
     row, between = divmod(fine_quality, ANCHOR_SPACING)
     low, high = anchors[row].astype(np.int64), anchors[row + 1].astype(np.int64)
     return (low * (ANCHOR_SPACING - between) + high * between + ANCHOR_SPACING // 2) // ANCHOR_SPACING
-
-
-def expected_magnitude(scales: np.ndarray) -> np.ndarray:
-    """The magnitude that a scale index stands for, in 1 / EXPECTED_UNIT levels, by integer table."""
-    return _EXPECTED[scales]
-
-
-def thumbnail_groups(levels: np.ndarray, base: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Groups of thumbnail components in coding order, with the context class of each face.
-
-    Args:
-        levels: integers `[N, T]`; a group's are read only after it was yielded.
-        base: scale indices `[T]` of the tables.
-    """
-    expected = expected_magnitude(base)
-    found_so_far = np.zeros(len(levels), np.int64)
-    expected_so_far = 0
-    for start in range(0, levels.shape[1], THUMBNAIL_GROUP):
-        where = slice(start, start + THUMBNAIL_GROUP)
-        yield where, ratio_class(found_so_far, np.int64(expected_so_far))
-        found_so_far = found_so_far // 2 + EXPECTED_UNIT * np.abs(levels[:, where]).sum(1, dtype=np.int64)
-        expected_so_far = expected_so_far // 2 + int(expected[where].sum())
-
-
-def detail_groups(levels: np.ndarray, base: np.ndarray) -> Iterator[tuple[np.ndarray, int, tuple]]:
-    """Groups of detail levels in coding order: cells, component, and the context classes of each.
-
-    Args:
-        levels: integers `[N, 256, C]`; a group's are read only after it was yielded.
-        base: scale indices `[256, C]` of the tables.
-    """
-    expected = expected_magnitude(base)
-    found_so_far = np.zeros(levels.shape[:2], np.int64)
-    expected_so_far = np.zeros(CELLS, np.int64)
-    for component in range(levels.shape[2]):
-        band = sum(component >= first for first in COMPONENT_BANDS)
-        for cells in _INTERLEAVED:
-            inside = ratio_class(found_so_far[:, cells], expected_so_far[cells])
-            around = ratio_class(_around(found_so_far)[:, cells], _around(expected_so_far[None])[0, cells])
-            yield cells, component, (band, inside, around)
-            found = EXPECTED_UNIT * np.abs(levels[:, cells, component].astype(np.int64))
-            found_so_far[:, cells] = found_so_far[:, cells] * 7 // 8 + found
-            expected_so_far[cells] = expected_so_far[cells] * 7 // 8 + expected[cells, component]
-
-
-def ratio_class(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """Which class found over expected magnitude falls in; little evidence of either pulls it to the middle."""
-    prior = EXPECTED_UNIT // 4
-    found, expected = found + prior, expected + prior
-    return sum((found * below >= expected * above).astype(np.int64) for above, below in RATIO_BOUNDS)
-
-
-def _around(values: np.ndarray) -> np.ndarray:
-    """Sums over the eight neighbours of each cell, `[N, 256]`."""
-    padded = np.zeros((len(values), GRID + 2, GRID + 2), values.dtype)
-    padded[:, 1:-1, 1:-1] = values.reshape(-1, GRID, GRID)
-    rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
-    block = rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]
-    return block.reshape(values.shape) - values
-
-
-def _interleaved_cells() -> list[np.ndarray]:
-    """Cells on even rows and columns, on odd ones, and all between: each group lies among the ones before."""
-    row, column = np.divmod(np.arange(CELLS), GRID)
-    even = (row % 2 == 0) & (column % 2 == 0)
-    odd = (row % 2 == 1) & (column % 2 == 1)
-    return [np.flatnonzero(group) for group in (even, odd, ~(even | odd))]
-
-
-_INTERLEAVED = _interleaved_cells()
-_EIGHTHS = (256, 279, 304, 332, 362, 395, 431, 470)
-"""2 ** (k / 8) in 1/256."""
-
-_EXPECTED = np.array(
-    [max(1, (_EIGHTHS[index % 8] << (index // 8)) * EXPECTED_UNIT >> (8 - LEAST_SCALE_OCTAVE)) for index in range(256)],
-    dtype=object,
-).astype(np.int64)

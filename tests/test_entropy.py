@@ -40,8 +40,7 @@ def test_a_hand_computed_stream():
 def test_levels_come_back(levels_and_scales: list[tuple[int, int]]):
     coder, encoder = LevelCoder(alphabets()), RangeEncoder()
     fitting = [(level, scale) for level, scale in levels_and_scales if abs(level) < 4000 or scale > 80]
-    for level, scale in fitting:
-        coder.encode(encoder, level, scale)
+    coder.encode(encoder, *np.array(fitting, np.int64).reshape(-1, 2).T)
     decoder = RangeDecoder(encoder.finish())
     assert [coder.decode(decoder, scale) for _, scale in fitting] == [level for level, _ in fitting]
 
@@ -53,8 +52,7 @@ def test_the_code_is_within_two_bytes_of_its_ideal_length(scale: int):
     levels = (generator.laplace(0, 0.3 + scale / 10, 3000)).astype(int)
     levels[-1] = 1
     coder, encoder = LevelCoder(alphabets()), RangeEncoder()
-    for level in levels.tolist():
-        coder.encode(encoder, level, scale)
+    coder.encode(encoder, levels, np.full(len(levels), scale))
     ideal = coder.ideal_bits(levels, np.full(len(levels), scale)).sum() / 8
     assert ideal - 1 <= len(encoder.finish()) <= ideal + 2
 

@@ -9,19 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grain_codec.contexts import CELLS, CLASSES, EXPECTED_UNIT, expected_magnitude, ratio_class
 from grain_codec.errors import Corrupt, WrongModel
 from grain_codec.spec import ModelSpec
-from grain_codec.symbols import (
-    CELLS,
-    CLASSES,
-    EXPECTED_UNIT,
-    SymbolCoder,
-    Symbols,
-    SymbolTables,
-    expected_magnitude,
-    interpolate_anchors,
-    ratio_class,
-)
+from grain_codec.symbols import SymbolCoder, Symbols, SymbolTables, interpolate_anchors
 from grain_codec.training.tables import anchor_qualities, fit_tables
 
 SPEC = ModelSpec(thumbnail_components=40, detail_components=6)

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from grain_codec.entropy import ALPHABET, TOTAL_BITS
-from grain_codec.spec import ModelSpec
-from grain_codec.symbols import (
-    ANCHOR_SPACING,
+from grain_codec.contexts import (
     CLASSES,
     COMPONENT_BANDS,
     LEAST_SCALE_OCTAVE,
-    MOST_SCALE,
     SCALES_PER_OCTAVE,
-    SymbolTables,
     detail_groups,
     expected_magnitude,
     thumbnail_groups,
 )
+from grain_codec.entropy import ALPHABET, TOTAL_BITS
+from grain_codec.spec import ModelSpec
+from grain_codec.symbols import ANCHOR_SPACING, MOST_SCALE, SymbolTables
 
 ALPHABETS = 64
 PRIOR_WEIGHT = 100
