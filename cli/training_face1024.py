@@ -43,7 +43,9 @@ class StagedFace1024:
                 path = earlier_file(name, exp_dir, FILE_NAMES)
             if path is not None:
                 load_module(networks[name], path)
-        adversary = face1024_adversary(self.spec.drawing, stage) if loss.weights.adversarial else None
+        adversary = None
+        if loss.weights.adversarial:
+            adversary = face1024_adversary(self.spec.drawing, stage, starts.adv_window)
         if adversary is not None and starts.discriminator_weights is not None:
             load_module(adversary.discriminator, starts.discriminator_weights)
         return Face1024Objective(networks, stage, loss, adversary)

@@ -46,6 +46,8 @@ class StagedGrain2022:
         """The stage with everything that it starts from in place."""
         networks = Grain2022(self.spec, {*stage.needs, *stage.trains})
         load_starts(networks, stage, exp_dir, starts)
+        if starts.adv_window is not None:
+            raise click.UsageError("--adv-window is for face-1024.")
         adversary = published_adversary(self.spec, stage) if loss.weights.adversarial else None
         if adversary is not None and starts.discriminator_weights is not None:
             load_module(adversary.discriminator, starts.discriminator_weights)

@@ -77,6 +77,7 @@ class LossOptions:
     l2_lambda: float
     lpips_lambda: float
     id_lambda: float
+    spectrum_lambda: float
     adv_lambda: float
     lpips_weights: tuple[Path, ...]
     lpips_window: int | None
@@ -97,6 +98,7 @@ class StartOptions:
     fusion_checkpoint: Path | None
     generator_weights: Path | None
     discriminator_weights: Path | None = None
+    adv_window: int | None = None
     official_noise: bool = False
 
     @classmethod
@@ -197,6 +199,12 @@ loss_options = stacked(
     click.option("--l2-lambda", default=1.0, show_default=True, help="Weight of the picture's squared error."),
     click.option("--lpips-lambda", default=0.8, show_default=True, help="Weight of the perceptual distance."),
     click.option("--id-lambda", default=0.1, show_default=True, help="Weight of the identity distance."),
+    click.option(
+        "--spectrum-lambda",
+        default=0.0,
+        show_default=True,
+        help="Weight of the term against regular patterns: local power that the face has not.",
+    ),
     click.option("--adv-lambda", default=0.01, show_default=True, help="Weight of the adversarial term."),
     click.option(
         "--lpips-weights",
@@ -220,6 +228,11 @@ module_options = stacked(
 start_options = stacked(
     module_options,
     click.option("--discriminator-weights", type=file_type, help="Discriminator to start from."),
+    click.option(
+        "--adv-window",
+        type=click.IntRange(32),
+        help="face-1024: the discriminator judges a random window of so many pixels, patch by patch; for CPUs.",
+    ),
     click.option(
         "--official-noise",
         is_flag=True,

@@ -16,9 +16,8 @@ from grain_codec.cli.training_options import LossOptions, RunOptions, StartOptio
 from grain_codec.cli.training_processes import is_first, processes, share
 from grain_codec.cli.training_sheets import contact_sheet, to_pixels
 from grain_codec.formats.face_sets import FaceSet
-from grain_codec.model.grain2022.stylegan2 import STANDARD_DEVIATION_GROUP
+from grain_codec.model.grain2022.stylegan2 import STANDARD_DEVIATION_GROUP, StyleGAN2Discriminator
 from grain_codec.spec import AnySpec
-from grain_codec.training.adversarial import NonSaturatingAdversary
 from grain_codec.training.data import streamed_batches
 from grain_codec.training.identity import load_identity
 from grain_codec.training.perceptual import load_perceptual
@@ -76,7 +75,8 @@ def train_stage(
 def _refuse_uneven_groups(objective: StageObjective, batch_size: int) -> None:
     """Raises click.UsageError for a batch that the discriminator cannot part into groups."""
     group = STANDARD_DEVIATION_GROUP
-    if isinstance(objective.adversary, NonSaturatingAdversary) and batch_size > group and batch_size % group:
+    grouped = isinstance(getattr(objective.adversary, "discriminator", None), StyleGAN2Discriminator)
+    if grouped and batch_size > group and batch_size % group:
         raise click.UsageError(f"--batch-size: the discriminator compares groups of {group}; give a multiple.")
 
 
@@ -92,6 +92,7 @@ def build_loss(stage: Stage, options: LossOptions) -> FaceLoss:
         square=options.l2_lambda,
         perceptual=options.lpips_lambda,
         identity=options.id_lambda,
+        spectrum=options.spectrum_lambda,
         adversarial=options.adv_lambda,
     )
     if weights.perceptual and not options.lpips_weights:

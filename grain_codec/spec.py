@@ -107,6 +107,7 @@ class DrawingSpec(Spec):
         prior_blocks: residual blocks of the prior at 16 pixels.
         fusion_widths: channels of the fusion at 32, 64, ... `size` / 2 pixels.
         fusion_blocks: residual blocks of the fusion at the same scales.
+        noise_channels: channels of the fixed noise at each of these scales, of which the fusion makes texture.
     """
 
     size: int = bounded(256, 4 * GRID, 2048)
@@ -116,6 +117,7 @@ class DrawingSpec(Spec):
     prior_blocks: int = bounded(2, 0, 32)
     fusion_widths: tuple[int, ...] = bounded((96, 48, 24), 4, 1024)
     fusion_blocks: tuple[int, ...] = bounded((3, 1, 1), 0, 32)
+    noise_channels: int = bounded(4, 1, 16)
 
     def check(self) -> None:
         """See `Spec.check`."""

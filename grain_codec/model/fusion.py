@@ -1,8 +1,9 @@
 """The upscaling priors decoding module of face-1024: joins the faithful view with the prior's features.
 
-From 32 px up, at each scale: what is known so far, the decoded view folded to that scale, and the
-prior's features there. What comes out is added to the interpolated view, so that an untrained module
-gives `rescaled`, and a trained one only draws what the view lacks.
+From 32 px up, at each scale: what is known so far, the decoded view folded to that scale, the prior's
+features there, and noise, since texture made of nothing else repeats itself. What comes out is added to
+the interpolated view, so that an untrained module gives `rescaled`, and a trained one only draws what
+the view lacks.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grain_codec.model.blocks import ResidualBlock
+from grain_codec.model.fixed_noise import fixed_noise
 from grain_codec.ops.haar import inverse_haar
 from grain_codec.spec import GRID, DrawingSpec
 
@@ -29,7 +31,8 @@ class Fusion(nn.Module):
         for level, (width, blocks, prior_width) in enumerate(levels):
             size = 2 * GRID << level
             folded = 3 * max(1, view_size // size) ** 2
-            self.enter.append(nn.Conv2d(known + folded + prior_width, width, 1))
+            self.enter.append(nn.Conv2d(known + folded + prior_width + drawing.noise_channels, width, 1))
+            self.register_buffer(f"noise_{size}", fixed_noise(drawing.noise_channels, size), persistent=False)
             self.blocks.append(nn.Sequential(*[ResidualBlock(width) for _ in range(blocks)]))
             known = width // 4
         self.leave = nn.Conv2d(drawing.fusion_widths[-1], 12, 1)
@@ -54,7 +57,9 @@ class Fusion(nn.Module):
         x = torch.cat([quality, position], 1)
         for level, (enter, blocks, drawn) in enumerate(zip(self.enter, self.blocks, features)):
             x = inverse_haar(x) if level else x
-            x = blocks(enter(torch.cat([x, self._view_at(view, drawn.shape[-1]) - 0.5, drawn], 1)))
+            scale = drawn.shape[-1]
+            noise = self.get_buffer(f"noise_{scale}").to(drawn.dtype).expand(len(view), -1, -1, -1)
+            x = blocks(enter(torch.cat([x, self._view_at(view, scale) - 0.5, drawn, noise], 1)))
         full = self.drawing.size
         faithful = F.interpolate(view, (full, full), mode="bicubic", align_corners=False)
         return faithful + inverse_haar(self.leave(F.leaky_relu(x, 0.2)))

@@ -17,6 +17,7 @@ from grain_codec.spec import GRID, DrawingSpec
 from grain_codec.training.adversarial import Adversary, NonSaturatingAdversary
 from grain_codec.training.objectives import freeze_all_but
 from grain_codec.training.stages import Drawn, FaceLoss, Stage, StageObjective
+from grain_codec.training.windows import WindowAdversary
 
 SHOWN_QUALITY = 24
 """Fine quality of the faces on contact sheets."""
@@ -65,7 +66,9 @@ class Face1024Objective(StageObjective):
         return Drawn(face, self.networks.draw_natural(view, step, self.stage.picture) * 2 - 1)
 
 
-def face1024_adversary(drawing: DrawingSpec, stage: Stage) -> Adversary:
-    """A fresh discriminator of the drawn size."""
+def face1024_adversary(drawing: DrawingSpec, stage: Stage, window: int | None = None) -> Adversary:
+    """A fresh discriminator: of whole pictures, or of windows of so many pixels."""
+    if window is not None:
+        return WindowAdversary(window, stage.discriminator_every)
     channels = {size: width for size, width in DISCRIMINATOR_CHANNELS.items() if size <= drawing.size}
     return NonSaturatingAdversary(StyleGAN2Discriminator(drawing.size, channels), stage.discriminator_every)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from grain_codec.spec import GRID
 from grain_codec.training.adversarial import Adversary
 from grain_codec.training.objectives import Objective, Outcome
+from grain_codec.training.spectrum import excess_power
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class LossWeights:
         square: squared error of the picture.
         perceptual: LPIPS.
         identity: distance between the recogniser's embeddings.
+        spectrum: power that the face has not; see `training.spectrum`.
         adversarial: what the discriminator says.
     """
 
@@ -75,6 +77,7 @@ class LossWeights:
     square: float = 1.0
     perceptual: float = 0.8
     identity: float = 0.1
+    spectrum: float = 0.0
     adversarial: float = 0.01
 
 
@@ -109,6 +112,8 @@ class FaceLoss(nn.Module):
             terms["perceptual"] = self.perceptual(picture, face).mean()
         if self.weights.identity:
             terms["identity"] = self.identity(picture, face).mean()
+        if self.weights.spectrum:
+            terms["spectrum"] = excess_power(picture, face).mean()
         if self.weights.adversarial and adversary is not None:
             terms["adversarial"] = adversary.generator_loss(face, picture)
         loss = sum(getattr(self.weights, name) * term for name, term in terms.items())

@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from grain_codec.model.fixed_noise import fixed_noise
 from grain_codec.model.fusion import Fusion
 from grain_codec.model.grain import Face1024
 from grain_codec.model.prior import Prior
@@ -64,6 +65,23 @@ def test_quality_and_noise_reach_the_picture(view):
     assert not torch.allclose(plain, prior(view, STEP / 2)[0])
     torch.nn.init.ones_(prior.layers[0].strength)
     assert not torch.allclose(plain, prior(view, STEP)[0])
+
+
+def test_the_fusion_has_noise_that_needs_no_storing(view):
+    """The first values are those of any machine: numpy's legacy generator never changes its stream."""
+    torch.manual_seed(0)
+    _, features = Prior(SMALL, VIEW_SIZE)(view, STEP)
+    fusion = Fusion(SMALL, VIEW_SIZE)
+    assert not any("noise" in name for name in fusion.state_dict())
+    torch.nn.init.normal_(fusion.leave.weight)
+    drawn = fusion(view, STEP, features)
+    for size in (32, 64):
+        assert torch.equal(fusion.get_buffer(f"noise_{size}"), fixed_noise(SMALL.noise_channels, size))
+        fusion.get_buffer(f"noise_{size}").zero_()
+    assert not torch.allclose(drawn, fusion(view, STEP, features))
+    noise = fixed_noise(4, 64)
+    assert (noise[0, 0, 0, :4] * (65535 / 12) ** 0.5 + 127.5).round().tolist() == [196, 230, 119, 166]
+    assert abs(noise.mean()) < 0.02 and abs(noise.var() - 1) < 0.02
 
 
 def test_a_drawn_picture_of_the_whole_model_has_the_models_size(view):

@@ -1,0 +1,49 @@
+"""The term against regular patterns: blind to what the face has too, keen on a grid where the face is smooth."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from grain_codec.training.spectrum import excess_power
+
+
+@pytest.fixture
+def face() -> Tensor:
+    """Smooth on the left, rough on the right, `[1, 3, 128, 128]` in [-1, 1]."""
+    generator = torch.Generator().manual_seed(5)
+    rough = 0.3 * torch.randn(1, 3, 128, 128, generator=generator)
+    rough[..., :64] = 0
+    return rough.clamp(-0.9, 0.9)
+
+
+def checkers(amplitude: float) -> Tensor:
+    rows = torch.arange(128)
+    return amplitude * ((rows[:, None] + rows) % 2 * 2.0 - 1).expand(1, 3, 128, 128)
+
+
+def test_the_face_itself_and_a_blurred_face_have_no_excess(face: Tensor):
+    blurred = torch.nn.functional.avg_pool2d(face, 3, 1, 1)
+    assert excess_power(face, face).item() == 0
+    assert excess_power(blurred, face).item() < 0.01
+
+
+def test_a_faint_grid_is_seen_where_the_face_is_smooth(face: Tensor):
+    left, right = checkers(4 / 255), checkers(4 / 255)
+    left[..., 64:], right[..., :80] = 0, 0
+    assert excess_power(face + left, face).item() > 20 * excess_power(face + right, face).item()
+
+
+def test_a_grid_costs_more_the_stronger_it_is_and_its_gradient_takes_it_away(face: Tensor):
+    costs = [excess_power(face + checkers(level / 255), face).item() for level in (1, 2, 4, 8)]
+    assert costs == sorted(costs) and costs[0] > 0
+    picture = (face + checkers(4 / 255)).requires_grad_()
+    excess_power(picture, face).sum().backward()
+    assert (picture.grad * checkers(1.0)).sum() > 0
+
+
+def test_each_picture_has_a_cost_of_its_own(face: Tensor):
+    pictures = torch.cat([face, face + checkers(4 / 255)])
+    first, second = excess_power(pictures, face.expand(2, -1, -1, -1)).tolist()
+    assert first == 0 and second == pytest.approx(excess_power(pictures[1:], face).item())
