@@ -3,7 +3,8 @@
 The decoded view, folded to the LR image's own 16x16 scale, gives a feature map and one style code. A
 style-modulated generator grows the map by inverse Haar steps; its layers are modulated separable
 convolutions (Belousov 2021, "MobileStyleGAN"; Karras et al. 2020, "Analyzing and Improving the Image
-Quality of StyleGAN"). Its features at each scale are what the fusion module joins with `rescaled`.
+Quality of StyleGAN"). What it draws is added to the interpolated view; its features at
+each scale are what the fusion module joins with `rescaled`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grain_codec.model.blocks import ResidualBlock, antialiased_resize
+from grain_codec.model.blocks import ResidualBlock
 from grain_codec.ops.haar import inverse_haar
 from grain_codec.ops.modulated_convolution import separable_modulated_convolution
 from grain_codec.spec import GRID, DrawingSpec
@@ -83,5 +84,5 @@ class Prior(nn.Module):
             x = second(first(inverse_haar(x), code), code)
             features.append(x)
         size = self.drawing.size
-        base = F.interpolate(antialiased_resize(view, GRID), (size, size), mode="bicubic", align_corners=False)
-        return base + inverse_haar(self.leave(x)), features
+        known = F.interpolate(view, (size, size), mode="bicubic", align_corners=False)
+        return known + inverse_haar(self.leave(x)), features

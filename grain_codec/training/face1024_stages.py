@@ -69,6 +69,6 @@ class Face1024Objective(StageObjective):
 def face1024_adversary(drawing: DrawingSpec, stage: Stage, window: int | None = None) -> Adversary:
     """A fresh discriminator: of whole pictures, or of windows of so many pixels."""
     if window is not None:
-        return WindowAdversary(window, stage.discriminator_every)
+        return WindowAdversary(window, every=1)
     channels = {size: width for size, width in DISCRIMINATOR_CHANNELS.items() if size <= drawing.size}
     return NonSaturatingAdversary(StyleGAN2Discriminator(drawing.size, channels), stage.discriminator_every)

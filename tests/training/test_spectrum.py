@@ -43,6 +43,14 @@ def test_a_grid_costs_more_the_stronger_it_is_and_its_gradient_takes_it_away(fac
     assert (picture.grad * checkers(1.0)).sum() > 0
 
 
+def test_coarse_and_coloured_patterns_are_seen_too(face: Tensor):
+    rows = torch.arange(128)
+    wave = 4 / 255 * torch.cos(rows * (2 * torch.pi / 16)).expand(1, 3, 128, 128).clone()
+    assert excess_power(face + wave, face).item() > 0.01
+    wave[:, 1:] *= -0.5
+    assert excess_power(face + wave, face).item() > 0.01
+
+
 def test_each_picture_has_a_cost_of_its_own(face: Tensor):
     pictures = torch.cat([face, face + checkers(4 / 255)])
     first, second = excess_power(pictures, face.expand(2, -1, -1, -1)).tolist()
