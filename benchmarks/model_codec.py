@@ -1,4 +1,4 @@
-"""Our own models in a comparison: every output that the weights have, at every effort asked for."""
+"""Our own models in a comparison: the faithful and the natural output, at every effort asked for."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from grain_codec.benchmarks.codecs import Coded, timed
 from grain_codec.codec import load_model
 from grain_codec.errors import TooLarge
 from grain_codec.formats import container
+
+
+COMPARED = ("rescaled", "fused")
+"""What users decode to; `prior` is a step on the way."""
 
 
 class ModelCodec:
@@ -33,16 +37,17 @@ class ModelCodec:
         spec, weights = self._codec.spec, self._codec.files.model
         # With one quality there is nothing to search for.
         self.efforts = efforts if len(spec.quality_levels) > 1 else (0,)
-        self.variants = tuple((output, effort) for effort in self.efforts for output in self._codec.outputs)
+        self.outputs = tuple(output for output in COMPARED if output in self._codec.outputs)
+        self.variants = tuple((output, effort) for effort in self.efforts for output in self.outputs)
         self.points = tuple(f"q{level + 1}" for level in range(len(spec.quality_levels)))
         self.settings = (
-            f"weights {spec.name} {weights.fingerprint.hex()}, on {device}: outputs {', '.join(self._codec.outputs)}, "
+            f"weights {spec.name} {weights.fingerprint.hex()}, on {device}: outputs {', '.join(self.outputs)}, "
             f"effort {', '.join(map(str, self.efforts))}. Payload bytes: without the .grain header and checksum. "
             "Under a cap, the seconds include finding the quality that fits."
         )
         grey = np.full((spec.image_size, spec.image_size, 3), 128, np.uint8)
         data = self._codec.encode_face(grey, quality=1)
-        for output in self._codec.outputs:
+        for output in self.outputs:
             self._codec.decode_face(data, output=output)
 
     def at_point(self, pixels: np.ndarray, point: str) -> list[Coded]:
@@ -69,7 +74,7 @@ class ModelCodec:
         """All outputs of a file."""
         files, stored = self._codec.files, container.unpack(data)
         low_resolution = files.low_resolution(files.read(data))
-        for output in self._codec.outputs:
+        for output in self.outputs:
             pixels, decode_seconds = timed(partial(self._codec.decode_face, data, output=output))
             yield Coded(
                 data=data,

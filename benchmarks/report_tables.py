@@ -21,7 +21,7 @@ def caps_table(results: Results) -> Markup:
     """Every codec at every cap: means over the faces that fit, with the 5th percentile of PSNR."""
     metrics = [metric for metric in METRICS if results.measured(metric)]
     metric_heads = [head for metric in metrics for head in _metric_heads(metric)]
-    head = ["codec", "faces that fit", "bytes, mean", "largest", *metric_heads, "encode, s", "decode, s"]
+    head = ["codec", "faces that fit", "bytes, mean", "largest", "without container", *metric_heads, "encode, s", "decode, s"]
     bodies = [body for cap in results.caps if (body := _cap_body(results, cap, metrics, len(head)))]
     return table("Every codec at the caps: means over the faces that fit; times are medians", head, *bodies)
 
@@ -52,7 +52,9 @@ def _cap_body(results: Results, cap: int, metrics: Sequence[Metric], columns: in
 
 def _cap_cells(members: Sequence[Row], metrics: Sequence[Metric], best: dict[Metric, str | None]) -> list[object]:
     sizes = [row.bytes for row in members]
-    cells: list[object] = [f"{statistics.fmean(sizes):.0f}", max(sizes)]
+    payloads = [row.payload_bytes for row in members]
+    payload = NOT_MEASURED if None in payloads else f"{statistics.fmean(payloads):.0f}"
+    cells: list[object] = [f"{statistics.fmean(sizes):.0f}", max(sizes), payload]
     for metric in metrics:
         values = spread_of(members, metric)
         text = metric.text(values.mean) if values else NOT_MEASURED

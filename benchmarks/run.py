@@ -117,7 +117,7 @@ def redraw(table: Path, folder: Path, anchor: str) -> str:
     _copy_run(table, rows, folder)
     write_comparison(folder / COMPARISON, comparisons)
     write_curves(folder / CURVES, rows, environment.get("size", 1024) ** 2, environment.get("settings", {}))
-    write_report(rows, environment, folder, PictureStore(folder / PICTURES).read())
+    write_report(rows, environment, folder, PictureStore(folder / PICTURES).read(), comparisons)
     write_plot(rows, folder)
     return "\n\n".join((caps_text(rows), comparison_text(comparisons)))
 
