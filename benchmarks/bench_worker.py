@@ -71,7 +71,7 @@ class Worker:
     def describe(self, name: str) -> Description:
         """A codec of the plan; raises what `make_codec` raises."""
         codec = self._codec(name)
-        return Description(codec.name, codec.settings, codec.variants, codec.points)
+        return Description(codec.name, codec.settings, codec.variants, codec.points if self._plan.curves else ())
 
     def run(self, task: Task) -> Outcome:
         """Does a task; a face that defeats a codec is an outcome too."""
@@ -82,7 +82,8 @@ class Worker:
                 self._judge = Judge(self._plan.metrics, self._plan.lpips_weights)
             original = self._judge.original(pixels)
             found = [(CAP, str(cap), coded) for cap in self._plan.caps for coded in codec.best_under(pixels, cap)]
-            found += [(CURVE, point, coded) for point, coded in curve_of(codec, pixels)]
+            if self._plan.curves:
+                found += [(CURVE, point, coded) for point, coded in curve_of(codec, pixels)]
             measured: dict[tuple[bytes, str], dict[str, float]] = {}
             for _, _, coded in found:
                 if (coded.data, coded.output) not in measured:
@@ -91,7 +92,7 @@ class Worker:
         except (GrainError, OSError, ValueError) as error:
             return Outcome(task, seconds=time.perf_counter() - started, error=str(error))
         rows = [_row(task, kind, point, coded, measured[coded.data, coded.output]) for kind, point, coded in found]
-        rows += _missing(task, codec, self._plan.caps, rows)
+        rows += _missing(task, self.describe(task.codec), self._plan.caps, rows)
         warning = "" if original.face_found else f"{task.face.name}: no face found; the identity chip is FFHQ's"
         pictures = self._pictures(task, found)
         return Outcome(task, tuple(rows), pictures, time.perf_counter() - started, warning)
@@ -158,7 +159,7 @@ def _row(task: Task, kind: str, point: str, coded: Coded, values: dict[str, floa
     )
 
 
-def _missing(task: Task, codec: FaceCodec, caps: tuple[int, ...], rows: list[Row]) -> list[Row]:
+def _missing(task: Task, codec: Description, caps: tuple[int, ...], rows: list[Row]) -> list[Row]:
     """Rows without bytes for the points at which nothing fits."""
     points = [(CAP, str(cap)) for cap in caps] + [(CURVE, point) for point in codec.points]
     present = {(row.output, row.effort, row.kind, row.point) for row in rows}

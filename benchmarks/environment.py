@@ -28,7 +28,7 @@ from grain_codec.weights import find_model, read_model
 
 PACKAGES = ("pillow", "numpy", "torch", "pillow-jxl-plugin", "blurhash", "dlib", "dlib-bin")
 LIBRARIES = {"libjpeg_turbo": "libjpeg-turbo", "webp": "libwebp", "avif": "libavif", "jpg_2000": "OpenJPEG"}
-BINDING = ("caps", "picture_cap", "size", "efforts", "quick", "metrics", "settings", "models", "faces")
+BINDING = ("caps", "picture_cap", "size", "efforts", "curves", "quick", "metrics", "settings", "models", "faces")
 """What must be equal for rows to stand in one table."""
 
 
@@ -52,6 +52,7 @@ def environment_of(plan: Plan, descriptions: Sequence[Description], faces: Seque
         "picture_cap": plan.picture_cap,
         "size": plan.size,
         "efforts": list(plan.efforts),
+        "curves": plan.curves,
         "quick": plan.quick,
         "warnings": [],
         "faces": {face.name: face.digest for face in faces},

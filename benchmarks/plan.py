@@ -38,6 +38,7 @@ class Plan:
         quick: fewer sizes are tried, and encoders take less time.
         device: that models run on.
         size: side of the faces in pixels.
+        curves: whether every point of the codecs' curves is measured, beside the caps.
         picture_cap: the cap whose pictures are kept for the report.
     """
 
@@ -51,6 +52,7 @@ class Plan:
     quick: bool = False
     device: str = "cpu"
     size: int = DEFAULT_SIZE
+    curves: bool = True
 
     @property
     def picture_cap(self) -> int:

@@ -1,4 +1,6 @@
-"""How long decoding takes, stage by stage, against other ways to draw the same and against ordinary codecs.
+"""How long decoding takes, stage by stage, against other ways to draw the same and against ordinary codecs; encoding.
+
+On a CPU there is a row for each number of threads, by which the command line's is chosen (`cli/tasks.py`).
 
     python -m grain_codec.benchmarks.speed --device cuda --output speed
 
@@ -21,6 +23,7 @@ import numpy as np
 import torch
 from PIL import Image, features
 
+from grain_codec.benchmarks.speed_encoding import encoding_rows, photograph_rows
 from grain_codec.benchmarks.speed_operations import operation_rows
 from grain_codec.benchmarks.timing import Row, machine, measure, peak_mebibytes, row_of
 from grain_codec.codec import Codec, load_model
@@ -29,6 +32,9 @@ from grain_codec.formats.images import read_face, write_image
 from grain_codec.model.grain2022.grain import Grain2022
 from grain_codec.ops.kernels import reason_unavailable, reference_only
 from grain_codec.pipeline import DecodePipeline, available_cores
+
+MOST_PUBLISHED = 8
+"""Faces at once for the published networks."""
 
 COLUMNS = ("what", "batch", "median ms", "from ms", "to ms", "processor ms", "runs")
 
@@ -99,6 +105,21 @@ def alternative_rows(bench: Bench, batch: int, compiled: bool) -> Iterator[Row]:
             yield bench.row("network, torch.compile", batch, lambda: draw(given))
 
 
+def thread_rows(bench: Bench, most: int) -> Iterator[Row]:
+    """The network on one face with 1, 2, 4, ... and `most` threads of a CPU."""
+    before = torch.get_num_threads()
+    artist = Artist(bench.codec)
+    given = torch.from_numpy(artist.records.pack(bench.codec.files.read(bench.file))[None])
+    counts = sorted({most, *(1 << power for power in range(most.bit_length()) if 1 << power <= most)})
+    try:
+        for count in counts:
+            torch.set_num_threads(count)
+            with torch.inference_mode():
+                yield bench.row(f"network, threads: {count}", 1, lambda: artist.draw(given))
+    finally:
+        torch.set_num_threads(before)
+
+
 def published_rows(bench: Bench, batch: int) -> Iterator[Row]:
     """The published network with weights of no meaning, which take as long."""
     device = bench.codec.device
@@ -157,8 +178,9 @@ def folder_rows(bench: Bench, count: int, folder: Path, workers: int) -> Iterato
 @click.option("-m", "--model", default="face-1024", show_default=True, help="Name or weights file.")
 @click.option("--batches", default="1,8,64", show_default=True, help="Batch sizes.")
 @click.option("--seconds", default=2.0, show_default=True, help="How long each measurement goes on.")
-@click.option("--files", default=64, show_default=True, help="Files of the folder job; 0 leaves it out.")
-@click.option("--workers", default=available_cores(), help="Its worker processes.  [default: one a core]")
+@click.option("--files", default=64, show_default=True, help="Files of the folder jobs; 0 leaves them out.")
+@click.option("--workers", default=available_cores(), help="Their worker processes.  [default: one a core]")
+@click.option("--encoding/--no-encoding", default=True, help="Measure encoding; on a CPU at batch 1.  [default: yes]")
 @click.option("--compile/--no-compile", "compiled", default=None, help="Measure torch.compile.  [default: on a GPU]")
 @click.option("--published/--no-published", default=None, help="Measure grain-2022.  [default: on a GPU]")
 @click.option("--operations/--no-operations", default=None, help="Measure each operation.  [default: on a GPU]")
@@ -171,15 +193,17 @@ def main(
     seconds: float,
     files: int,
     workers: int,
+    encoding: bool,
     compiled: bool | None,
     published: bool | None,
     operations: bool | None,
     face: Path | None,
     output: Path | None,
 ) -> None:
-    """Measure the speed of decoding."""
+    """Measure the speed of decoding and encoding."""
     codec = load_model(model, device)
     on_gpu = codec.device.type == "cuda"
+    compiled, published, operations = (on_gpu if each is None else each for each in (compiled, published, operations))
     pixels = read_face(face.read_bytes(), face.name) if face else _slope(codec.spec.image_size)
     bench = Bench(codec, codec.encode_face(pixels), seconds)
     heading = machine(codec.device)
@@ -196,14 +220,20 @@ def main(
     with tempfile.TemporaryDirectory() as folder:
         for batch in map(int, batches.split(",")):
             add(stage_rows(bench, batch, Path(folder)))
-            add(alternative_rows(bench, batch, on_gpu if compiled is None else compiled))
-            if on_gpu if published is None else published:
-                add(published_rows(bench, min(batch, 8)))
+            add(alternative_rows(bench, batch, compiled))
+            if batch == 1 and not on_gpu:
+                add(thread_rows(bench, available_cores()))
+            if encoding and (batch == 1 or on_gpu):
+                add(encoding_rows(codec, [pixels] * batch, seconds))
+            if published and batch <= MOST_PUBLISHED:
+                add(published_rows(bench, batch))
         add(ordinary_rows(bench))
         if files:
             add(folder_rows(bench, files, Path(folder), workers))
-    if on_gpu if operations is None else operations:
-        add(operation_rows(codec.device, seconds))
+        if files and encoding and on_gpu:
+            add(photograph_rows(codec, pixels, files, Path(folder), workers, seconds))
+    if operations:
+        add(operation_rows(codec.device, seconds, compiled=compiled))
     heading += f"; at most {peak_mebibytes(codec.device):.0f} MiB"
     click.echo(markdown(heading, rows))
     if output is not None:

@@ -86,9 +86,9 @@ def _outcomes(plan: Plan, conversion: Conversion, options: BatchOptions) -> Iter
     # A worker has standard streams of its own.
     streams = any(STANDARD_STREAM in (job.source, job.target) for job in plan)
     if several and not streams:
-        from grain_codec.cli.gpu_engine import draws_on_gpu, run_on_gpu
+        from grain_codec.cli.gpu_engine import run_on_gpu, suits_gpu
 
-        if draws_on_gpu(conversion.task):
+        if suits_gpu(conversion.task):
             workers = None if options.jobs == 1 else options.jobs
             return run_on_gpu(jobs, conversion, workers, _note if options.verbose else None)
     if streams or options.engine == "local" and (options.jobs == 1 or not several):

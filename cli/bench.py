@@ -47,6 +47,7 @@ A killed run goes on when it is started again. Exit codes: 0 all done, 1 failed,
 @click.option("--lpips-weights", multiple=True, metavar="FILE", type=click.Path(exists=True, dir_okay=False),
               help="State dict of LPIPS on AlexNet, or of its shift-tolerant successor.")  # fmt: skip
 @click.option("--anchor", metavar="NAME", default="webp", show_default=True, help="What the others are compared with.")
+@click.option("--curves/--no-curves", default=True, help="Measure whole curves beside the caps.  [default: curves]")
 @click.option("--quick", is_flag=True, help="Four faces, fewer sizes and points: a first look.")
 @click.option("--device", default="cpu", show_default=True, help="That models run on: auto, cpu, cuda or cuda:N.")
 @click.option("-j", "--jobs", metavar="N", type=click.IntRange(min=1), help="Processes.  [default: all cores]")
@@ -120,6 +121,7 @@ def _plan(
     efforts: tuple[int, ...],
     metrics: tuple[str, ...],
     lpips_weights: tuple[str, ...],
+    curves: bool,
     quick: bool,
     device: str,
 ) -> tuple[Plan, list[str]]:
@@ -141,6 +143,7 @@ def _plan(
         quick=quick,
         device=device,
         size=size,
+        curves=curves,
     ), warnings
 
 

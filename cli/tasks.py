@@ -14,11 +14,19 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from grain_codec.codec import Codec
+    from grain_codec.encode_pipeline import Photograph
     from grain_codec.formats.alignment import Alignment
     from grain_codec.formats.container import Chunk
 
 DEFAULT_MODEL = "face-1024"
 DEFAULT_QUALITY = 5
+
+MOST_THREADS = 1
+"""Threads of torch for a model as small as face-1024 on a CPU.
+
+`python -m grain_codec.benchmarks.speed` has a row for each number. On two cores that did other work too, a second
+thread doubled the time of a face, and more than that when both had to wait. Other cores are for other files: --jobs.
+"""
 
 MOST_REASON = 500
 """Characters of an error's text that are shown."""
@@ -72,6 +80,7 @@ class LazyModel:
 
             with self._explained():
                 self._codec = load_model(self.name, device=self.device)
+            _limit_threads(self._codec)
         return self._codec
 
     def image_size(self) -> int:
@@ -92,6 +101,16 @@ class LazyModel:
             yield
         except (GrainError, OSError) as error:
             raise ModelUnavailable(f"{self.name}: {reason_of(error, self.name)}") from error
+
+
+def _limit_threads(codec: Codec) -> None:
+    """Takes no more threads than pay; the published networks, which are far larger, are left to torch."""
+    import torch
+
+    from grain_codec.spec import ModelSpec
+
+    if codec.device.type == "cpu" and isinstance(codec.spec, ModelSpec):
+        torch.set_num_threads(min(torch.get_num_threads(), MOST_THREADS))
 
 
 @dataclass(frozen=True)
@@ -118,16 +137,29 @@ class EncodeTask:
 
     def __call__(self, data: bytes, name: str) -> Converted:
         """The file, or those of all faces; raises GrainError for what cannot be encoded."""
-        from grain_codec.formats.images import open_picture, read_face
+        if not self.align:
+            photograph = self.read(data, name, self.model.image_size())
+            return Converted(self._encode(photograph.pixels, photograph.chunks), photograph.notices)
+        picture, chunks, notices = self._opened(data, name)
+        encoded = [self._encode(pixels, (*chunks, place)) for pixels, place in self._aligned(picture, name)]
+        return Converted(encoded[0], notices, tuple(encoded[1:]))
+
+    def read(self, data: bytes, name: str, size: int) -> Photograph:
+        """A picture that is one face, at the size that the model takes; raises GrainError for what is none."""
+        from grain_codec.encode_pipeline import Photograph
+        from grain_codec.formats.images import read_face
+
+        picture, chunks, notices = self._opened(data, name)
+        pixels = read_face(picture, name, size, self.crop)
+        return Photograph(pixels, chunks, notices + self._objections(pixels))
+
+    def _opened(self, data: bytes, name: str) -> tuple[Image, tuple[Chunk, ...], tuple[str, ...]]:
+        """A picture, what of its metadata travels along, and notices of what does not."""
+        from grain_codec.formats.images import open_picture
         from grain_codec.formats.metadata import for_encoding
 
         picture = open_picture(data, name)
-        chunks, notices = for_encoding(picture, self.keep_metadata, self.keep_gps)
-        if self.align:
-            encoded = [self._encode(pixels, (*chunks, place)) for pixels, place in self._aligned(picture, name)]
-            return Converted(encoded[0], notices, tuple(encoded[1:]))
-        pixels = read_face(picture, name, self.model.image_size(), self.crop)
-        return Converted(self._encode(pixels, chunks), notices + self._objections(pixels))
+        return picture, *for_encoding(picture, self.keep_metadata, self.keep_gps)
 
     def _encode(self, pixels: np.ndarray, chunks: tuple[Chunk, ...]) -> bytes:
         """The file of one face, uint8 `[S, S, 3]`."""

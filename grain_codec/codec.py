@@ -18,8 +18,7 @@ import numpy as np
 
 from grain_codec.errors import BadImage, TooLarge, WrongModel
 from grain_codec.formats import container, png_carrier
-from grain_codec.payloads import Samples, coder_of
-from grain_codec.symbols import Symbols
+from grain_codec.payloads import AnySymbols, Code, Stored, coder_of
 from grain_codec.weights import ModelFile, find_model, load_networks, read_model
 
 if TYPE_CHECKING:
@@ -32,10 +31,7 @@ CARRIERS = ("grain", "png")
 MOST_QUALITY = 8
 MOST_EFFORT = 9
 
-AnySymbols = Symbols | Samples
 Chunks = tuple[container.Chunk, ...]
-Stored = tuple[int, bytes]
-"""Fine quality and payload, as a coder gives them."""
 
 
 class FaceFiles:
@@ -139,12 +135,15 @@ class Codec:
         carrier: str = "grain",
         effort: int = 0,
         chunks: Sequence[Chunks] | None = None,
+        code: Code | None = None,
     ) -> list[bytes | TooLarge]:
         """Encodes faces together, which pays on a GPU; see `encode_face`.
 
         Args:
             pixels: one or more faces, as many as the device has memory for.
             chunks: what travels along with each.
+            code: what the model's coder does face by face, for those who have processes for it; a search for
+                nearer symbols does without.
 
         Returns:
             The file of each face, or the error of one that does not fit.
@@ -165,7 +164,7 @@ class Codec:
             return Request(quality, max_bytes, effort, lambda *coded: self.files.wrap(*coded, carrier, chunks))
 
         along = chunks or [()] * len(pixels)
-        encoded = self._encoder.encode(self._images(pixels), [request(each) for each in along])
+        encoded = self._encoder.encode(self._images(pixels), [request(each) for each in along], code)
         return [_with_share(result, each) if each else result for result, each in zip(encoded, along)]
 
     def decode_face(self, data: bytes, fine_quality: int | None = None, output: str | None = None) -> np.ndarray:

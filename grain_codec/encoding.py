@@ -5,7 +5,7 @@ The two encoders have the same methods; what a whole file is, they are told by t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,9 +17,8 @@ from grain_codec.low_resolution import largest_payload
 from grain_codec.model.grain import Face1024
 from grain_codec.model.grain2022.grain import Grain2022
 from grain_codec.model.outputs import ReciprocalNetworks
-from grain_codec.model.rescaling import Analysis
-from grain_codec.payloads import FaceCoder, SampleCoder, Samples
-from grain_codec.search import Search, symbols_of
+from grain_codec.payloads import AnySymbols, Code, FaceCoder, SampleCoder, Samples, Stored
+from grain_codec.search import Search, Wish
 from grain_codec.symbols import Symbols
 
 NOISIEST_BASE = 33
@@ -44,7 +43,7 @@ class Request:
     quality: int
     max_bytes: int | None
     effort: int
-    write: Callable[[Symbols | Samples, tuple[int, bytes]], bytes]
+    write: Callable[[AnySymbols, Stored], bytes]
 
 
 class SampleEncoder:
@@ -53,16 +52,18 @@ class SampleEncoder:
     def __init__(self, networks: Grain2022, coder: SampleCoder):
         self._networks, self._coder = networks, coder
 
-    def encode(self, images: Tensor, requests: Sequence[Request]) -> list[bytes | TooLarge]:
-        """The files of faces `[B, 3, S, S]` in [0, 1], one request each.
+    def encode(
+        self, images: Tensor, requests: Sequence[Request], code: Code | None = None
+    ) -> list[bytes | TooLarge]:
+        """The files of faces `[B, 3, S, S]` in [0, 1], one request each, coded by `code` or here.
 
         A TooLarge takes the place of a file that is larger than asked for; its text names the size.
         """
-        return [self._encode(image, request) for image, request in zip(images.split(1), requests)]
+        symbols = [self.analyse(image) for image in images.split(1)]
+        return list(map(self._file, requests, symbols, _coded(symbols, self._coder, code)))
 
-    def _encode(self, image: Tensor, request: Request) -> bytes | TooLarge:
-        symbols = self.analyse(image)
-        data = request.write(symbols, self._coder.encode(symbols))
+    def _file(self, request: Request, symbols: Samples, stored: Stored) -> bytes | TooLarge:
+        data = request.write(symbols, stored)
         if request.max_bytes is not None and len(data) > request.max_bytes:
             return TooLarge(f"does not fit in {request.max_bytes} bytes; the only size possible is {len(data)} bytes")
         return data
@@ -80,10 +81,13 @@ class FaceEncoder:
     def __init__(self, networks: Face1024, coder: FaceCoder):
         self._rescaling, self._coder, self._spec = networks.rescaling, coder, networks.spec
 
-    def encode(self, images: Tensor, requests: Sequence[Request]) -> list[bytes | TooLarge]:
+    def encode(
+        self, images: Tensor, requests: Sequence[Request], code: Code | None = None
+    ) -> list[bytes | TooLarge]:
         """The files of faces `[B, 3, S, S]` in [0, 1], one request each; see `SampleEncoder.encode`.
 
-        The faces of a batch are analysed together, each at the fine quality that its bisection has come to.
+        The faces of a batch are analysed together, each at the fine quality that its bisection has come to,
+        and searched together.
         """
         thumbnails, views = self._views(images)
         bisections = [Bisection(*self._limits(request)) for request in requests]
@@ -91,9 +95,10 @@ class FaceEncoder:
             chosen = slice(None) if len(open_ones) == len(images) else open_ones
             qualities = [bisections[index].fine_quality for index in open_ones]
             found = self._analyse(thumbnails[chosen], views[chosen], qualities)
-            for index, symbols in zip(open_ones, found):
+            for index, symbols, stored in zip(open_ones, found, _coded(found, self._coder, code)):
                 bisection, request = bisections[index], requests[index]
-                bisection.take(symbols, self._written(symbols, bisection.most_bytes, request))
+                bisection.take(symbols, _written(symbols, stored, bisection.most_bytes, request))
+        self._search(images, bisections, requests)
         faces = zip(thumbnails.split(1), views.split(1), bisections, requests)
         return [self._chosen(*face) for face in faces]
 
@@ -109,9 +114,9 @@ class FaceEncoder:
     def _analyse(self, thumbnails: Tensor, views: Tensor, fine_qualities: Sequence[int]) -> list[Symbols]:
         """The symbols of some faces, each at a fine quality of its own."""
         steps = [self._spec.detail_step(fine_quality) for fine_quality in fine_qualities]
-        found = self._rescaling.analyse(thumbnails, views, torch.tensor(steps, device=views.device))
-        parts = zip(*(each.split(1) for each in vars(found).values()))
-        return [symbols_of(Analysis(*part), fine_quality) for part, fine_quality in zip(parts, fine_qualities)]
+        found = self._rescaling.analyse(thumbnails, views, views.new_tensor(steps))
+        levels = (each.round().long().cpu().numpy() for each in (found.thumbnail_levels, found.detail_levels))
+        return [Symbols(*face) for face in zip(*levels, fine_qualities)]
 
     def _limits(self, request: Request) -> tuple[int, int]:
         """The highest fine quality and the most bytes that a request allows."""
@@ -122,28 +127,32 @@ class FaceEncoder:
             return levels[request.quality - 1], MOST_FILE_BYTES
         return self._spec.fine_qualities - 1, request.max_bytes
 
-    def _written(self, symbols: Symbols, most_bytes: int, request: Request) -> bytes | None:
-        """The file of symbols; None where they break the limit of the LR image's noise or of the bytes."""
-        stored = self._coder.encode(symbols)
-        if len(stored[1]) > MOST_PAYLOAD:
-            return None
-        data = request.write(symbols, stored)
-        return data if len(data) <= most_bytes else None
+    def _search(self, images: Tensor, bisections: Sequence[Bisection], requests: Sequence[Request]) -> None:
+        """Replaces what the bisections found by what a search finds from there on, where there is an effort."""
+        found = [index for index, each in enumerate(bisections) if each.best is not None]
+        for effort in sorted({requests[index].effort for index in found} - {0}):
+            faces = [index for index in found if requests[index].effort == effort]
+            wishes = [self._wish(bisections[index], requests[index]) for index in faces]
+            searched = Search(self._rescaling, self._coder.levels, images[faces], wishes).run(effort)
+            for index, symbols in zip(faces, searched):
+                bisections[index].best = symbols, requests[index].write(symbols, self._coder.encode(symbols))
 
-    def _chosen(self, thumbnail: Tensor, view: Tensor, bisection: Bisection, request: Request) -> bytes | TooLarge:
-        """What is best of one face, after a search where there is an effort."""
-        if bisection.best is None:
-            return self._refusal(thumbnail, view, bisection.most_bytes, request)
+    def _wish(self, bisection: Bisection, request: Request) -> Wish:
+        """What a search may do: make a file no longer than the one at hand, or than was asked for."""
         symbols, data = bisection.best
-        if not request.effort:
-            return data
         most_bytes = request.max_bytes or len(data)
 
         def fits(symbols: Symbols) -> bool:
-            return self._written(symbols, most_bytes, request) is not None
+            return _written(symbols, self._coder.encode(symbols), most_bytes, request) is not None
 
-        symbols = Search(self._rescaling, self._coder.levels, thumbnail, view, fits).run(symbols, request.effort)
-        return request.write(symbols, self._coder.encode(symbols))
+        overhead = len(data) - len(self._coder.encode(symbols)[1])
+        return Wish(symbols, 8 * min(most_bytes - overhead, MOST_PAYLOAD), fits)
+
+    def _chosen(self, thumbnail: Tensor, view: Tensor, bisection: Bisection, request: Request) -> bytes | TooLarge:
+        """The file of one face, or why there is none."""
+        if bisection.best is None:
+            return self._refusal(thumbnail, view, bisection.most_bytes, request)
+        return bisection.best[1]
 
     def _refusal(self, thumbnail: Tensor, view: Tensor, most_bytes: int, request: Request) -> TooLarge:
         """Why not even the lowest quality will do."""
@@ -181,6 +190,19 @@ class Bisection:
         else:
             self.best, self._lowest = (symbols, data), self.fine_quality + 1
         self.fine_quality = (self._lowest + self._highest + 1) // 2
+
+
+def _coded(symbols: Sequence[AnySymbols], coder: FaceCoder | SampleCoder, code: Code | None) -> Iterable[Stored]:
+    """Fine quality and payload of each face."""
+    return map(coder.encode, symbols) if code is None else code(symbols)
+
+
+def _written(symbols: Symbols, stored: Stored, most_bytes: int, request: Request) -> bytes | None:
+    """The file of symbols; None where they break the limit of the LR image's noise or of the bytes."""
+    if len(stored[1]) > MOST_PAYLOAD:
+        return None
+    data = request.write(symbols, stored)
+    return data if len(data) <= most_bytes else None
 
 
 def encoder_of(networks: ReciprocalNetworks, coder: FaceCoder | SampleCoder) -> FaceEncoder | SampleEncoder:

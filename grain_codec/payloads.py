@@ -6,7 +6,7 @@ LR image holds the same face in its pixels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,6 +21,29 @@ from grain_codec.weights import ModelFile
 Rows = dict[str, str | int | float]
 
 
+@dataclass(frozen=True)
+class Samples:
+    """The symbols of a model of the published kind: the LR image itself.
+
+    Attributes:
+        pixels: uint8 `[16, 16, 3]`.
+    """
+
+    fine_quality: ClassVar[int] = 0
+    """What a carrier states; there is one quality."""
+
+    pixels: np.ndarray
+
+
+AnySymbols = Symbols | Samples
+
+Stored = tuple[int, bytes]
+"""Fine quality and payload, as a coder gives them."""
+
+Code = Callable[[Sequence[AnySymbols]], Iterable[Stored]]
+"""Codes the symbols of some faces, wherever it does."""
+
+
 class FaceCoder:
     """Of face-1024: levels, range coded under the model's tables; the LR image carries that payload."""
 
@@ -29,7 +52,7 @@ class FaceCoder:
         self.levels = SymbolCoder(model.spec, model.symbol_tables())
         self._thumbnails = model.thumbnail_tables()
 
-    def encode(self, symbols: Symbols) -> tuple[int, bytes]:
+    def encode(self, symbols: Symbols) -> Stored:
         """Fine quality and payload of a face."""
         return symbols.fine_quality, self.levels.encode(symbols)
 
@@ -81,20 +104,6 @@ class FaceCoder:
         return low_resolution.embed(payload, thumbnail)
 
 
-@dataclass(frozen=True)
-class Samples:
-    """The symbols of a model of the published kind: the LR image itself.
-
-    Attributes:
-        pixels: uint8 `[16, 16, 3]`.
-    """
-
-    fine_quality: ClassVar[int] = 0
-    """What a carrier states; there is one quality."""
-
-    pixels: np.ndarray
-
-
 MODELLED, PLAIN = 0, 1
 """Fine qualities that a `.grain` file states: the payload is `lossless`, or the samples as they are, for noise."""
 
@@ -102,7 +111,7 @@ MODELLED, PLAIN = 0, 1
 class SampleCoder:
     """Of the published kind: all 768 samples are free, and coded losslessly."""
 
-    def encode(self, symbols: Samples) -> tuple[int, bytes]:
+    def encode(self, symbols: Samples) -> Stored:
         """Fine quality and payload of a face; see `Samples`."""
         payload = lossless.encode(symbols.pixels)
         if len(payload) <= LR_SAMPLES:

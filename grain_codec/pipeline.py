@@ -2,7 +2,7 @@
 
 Worker processes read files and decode their symbols, and write the pictures; this process draws. What waits
 between the stages is bounded, results come in the order of the files, and an error in one file is that
-file's alone.
+file's alone. `encode_pipeline.py` goes the other way by the same stages.
 
     with DecodePipeline(codec, batch_size=8) as pipeline:
         for face in pipeline.decode(paths):
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -32,24 +32,24 @@ from grain_codec.codec import Codec, FaceFiles
 from grain_codec.records import records_of
 from grain_codec.weights import read_model
 
-if TYPE_CHECKING:
-    from grain_codec.drawing import Drawn
-
 READ_AHEAD = 3
-"""Batches whose files are read before they are drawn."""
+"""Batches whose files are read before their turn."""
 
 WRITE_BEHIND = 2
-"""Pictures for each worker that may wait to be written."""
+"""Outputs for each worker that may wait to be written."""
 
 THREADS_WITHOUT_WORKERS = 2
 GPU_BATCH = 16
 CPU_BATCH = 1
 
-Batch = tuple[list["Face | None"], list[Any], "Drawn | None"]
-"""Under way: what failed, in its place, and None for each face that is drawn; the sources of these; their pixels."""
+Made = tuple[Any, Any]
+"""A source, and what was made of it, or the error that kept it from being made."""
+
+Batch = tuple[list[Made | None], list[Any], Callable[[], Iterable[Any]] | None]
+"""Under way: what failed, in its place, and None for each of the others; the sources of these; waits for results."""
 
 Read = Callable[[Any], bytes]
-Write = Callable[[Any, np.ndarray], Any]
+Write = Callable[[Any, Any], Any]
 
 
 @dataclass(frozen=True)
@@ -69,34 +69,20 @@ class Face:
     error: Exception | None = None
 
 
-class DecodePipeline:
-    """Decodes files, many at a time; see the module's docstring."""
+class Pipeline:
+    """The stages of many files: workers read ahead and write behind, and batches are made in this process."""
 
-    def __init__(
-        self,
-        codec: Codec,
-        output: str | None = None,
-        batch_size: int | None = None,
-        workers: int | None = None,
-        fine_quality: int | None = None,
-    ):
+    def __init__(self, codec: Codec, batch_size: int | None, workers: int | None, seats: int = 1):
         """Workers start with the first file.
 
         Args:
-            output: one of the codec's pictures; None means the first.
-            batch_size: faces drawn at once; None takes what suits the device.
+            batch_size: faces made at once; None takes what suits the device.
             workers: processes for reading and writing, None for one a core; 0 does both in threads here.
-            fine_quality: for carriers that have lost their private chunk.
-
-        Raises:
-            WrongModel: the weights cannot draw `output`.
+            seats: batches that may be under way at once.
         """
-        from grain_codec.drawing import Artist
-
-        self.batch_size = batch_size or (GPU_BATCH if codec.device.type == "cuda" else CPU_BATCH)
-        self.artist = Artist(codec, output, self.batch_size)
+        self.batch_size = batch_size or usual_batch(codec)
         self.workers = available_cores() if workers is None else workers
-        self._codec, self._fine_quality = codec, fine_quality
+        self._codec, self._seats = codec, seats
         self._executor: Executor | None = None
 
     def __enter__(self) -> Self:
@@ -110,6 +96,104 @@ class DecodePipeline:
         if self._executor is not None:
             self._executor.shutdown(cancel_futures=True)
             self._executor = None
+
+    def _start(self, inputs: list[Any]) -> Callable[[], Iterable[Any]]:
+        """Starts to make a batch of what was read; the call returned waits for results, one or an error for each."""
+        raise NotImplementedError
+
+    def _started(self) -> Executor:
+        """The pool of workers."""
+        if self._executor is None and not self.workers:
+            self._executor = ThreadPoolExecutor(THREADS_WITHOUT_WORKERS)
+        elif self._executor is None:
+            context = multiprocessing.get_context("spawn")
+            self._executor = ProcessPoolExecutor(self.workers, context, _ignore_interrupts)
+        return self._executor
+
+    def _made(self, sources: Iterable[Any], read: Callable[[Any], Any]) -> Iterator[Made]:
+        """Sources with their results; as many batches are under way at once as there are seats."""
+        ahead = self._read_ahead(sources, read)
+        under_way: deque[Batch] = deque()
+        while batch := self._next_batch(ahead):
+            under_way.append(batch)
+            if len(under_way) == self._seats:
+                yield from _finished(*under_way.popleft())
+        while under_way:
+            yield from _finished(*under_way.popleft())
+
+    def _read_ahead(self, sources: Iterable[Any], read: Callable[[Any], Any]) -> Iterator[tuple[Any, Future]]:
+        """Sources and what workers will have read of each, some batches ahead of whoever takes them."""
+        executor = self._started()
+        remaining = iter(sources)
+        ahead: deque[tuple[Any, Future]] = deque()
+
+        def submit(count: int) -> None:
+            ahead.extend((source, executor.submit(read, source)) for source in islice(remaining, count))
+
+        submit(READ_AHEAD * self.batch_size)
+        while ahead:
+            yield ahead.popleft()
+            submit(1)
+
+    def _next_batch(self, ahead: Iterator[tuple[Any, Future]]) -> Batch | None:
+        """Starts to make the next batch; None at the end."""
+        places: list[Made | None] = []
+        sources, inputs = [], []
+        while len(inputs) < self.batch_size and len(places) < READ_AHEAD * self.batch_size:
+            source, future = next(ahead, (None, None))
+            if future is None:
+                break
+            error = future.exception()
+            if error is None:
+                places.append(None)
+                sources.append(source)
+                inputs.append(future.result())
+            else:
+                places.append((source, _error_of_one(error)))
+        if not places:
+            return None
+        return places, sources, self._start(inputs) if inputs else None
+
+    def _written(self, made: Iterator[Made], write: Write) -> Iterator[Face]:
+        """Results that were written by workers."""
+        executor = self._started()
+        waiting: deque[Face | tuple[Any, Future]] = deque()
+        for source, result in made:
+            if isinstance(result, Exception):
+                waiting.append(Face(source, error=result))
+            else:
+                waiting.append((source, executor.submit(write, source, result)))
+            while len(waiting) > WRITE_BEHIND * max(self.workers, 1):
+                yield _written_face(waiting.popleft())
+        while waiting:
+            yield _written_face(waiting.popleft())
+
+
+class DecodePipeline(Pipeline):
+    """Decodes files, many at a time; see the module's docstring."""
+
+    def __init__(
+        self,
+        codec: Codec,
+        output: str | None = None,
+        batch_size: int | None = None,
+        workers: int | None = None,
+        fine_quality: int | None = None,
+    ):
+        """See `Pipeline`.
+
+        Args:
+            output: one of the codec's pictures; None means the first.
+            fine_quality: for carriers that have lost their private chunk.
+
+        Raises:
+            WrongModel: the weights cannot draw `output`.
+        """
+        from grain_codec.drawing import Artist
+
+        self.artist = Artist(codec, output, batch_size or usual_batch(codec))
+        super().__init__(codec, batch_size, workers, self.artist.seats)
+        self._fine_quality = fine_quality
 
     def decode(self, sources: Iterable[Any], read: Read | None = None, write: Write | None = None) -> Iterator[Face]:
         """Decodes files in order.
@@ -125,82 +209,24 @@ class DecodePipeline:
         Raises:
             BrokenProcessPool: a worker was killed.
         """
-        executor = self._started()
-        symbols = self._read_ahead(executor, sources, self._reading(read or read_bytes))
-        if write is None:
-            yield from self._drawn(symbols)
-        else:
-            yield from self._written(executor, symbols, write)
+        record = partial(_record, self._codec.files.model.path, self._fine_quality, read or read_bytes)
+        made = self._made(sources, record)
+        if write is not None:
+            yield from self._written(made, write)
+            return
+        for source, result in made:
+            failed = isinstance(result, Exception)
+            yield Face(source, error=result) if failed else Face(source, pixels=result)
 
-    def _started(self) -> Executor:
-        """The pool of workers."""
-        if self._executor is None and not self.workers:
-            self._executor = ThreadPoolExecutor(THREADS_WITHOUT_WORKERS)
-        elif self._executor is None:
-            context = multiprocessing.get_context("spawn")
-            self._executor = ProcessPoolExecutor(self.workers, context, _ignore_interrupts)
-        return self._executor
+    def _start(self, inputs: list[np.ndarray]) -> Callable[[], Iterable[np.ndarray]]:
+        """Starts to draw records; each face has pixels of its own."""
+        drawn = self.artist.start(inputs)
+        return lambda: drawn.pixels().copy()
 
-    def _reading(self, read: Read) -> Callable[[Any], np.ndarray]:
-        """Makes the record of a source, in whatever process."""
-        return partial(_record, self._codec.files.model.path, self._fine_quality, read)
 
-    def _read_ahead(
-        self, executor: Executor, sources: Iterable[Any], task: Callable[[Any], np.ndarray]
-    ) -> Iterator[tuple[Any, Future]]:
-        """Sources and the future records of each, some batches ahead of whoever takes them."""
-        remaining = iter(sources)
-        ahead: deque[tuple[Any, Future]] = deque()
-
-        def submit(count: int) -> None:
-            ahead.extend((source, executor.submit(task, source)) for source in islice(remaining, count))
-
-        submit(READ_AHEAD * self.batch_size)
-        while ahead:
-            yield ahead.popleft()
-            submit(1)
-
-    def _drawn(self, symbols: Iterator[tuple[Any, Future]]) -> Iterator[Face]:
-        """Faces with their pixels; as many batches are on the device at once as it has seats."""
-        under_way: deque[Batch] = deque()
-        while batch := self._next_batch(symbols):
-            under_way.append(batch)
-            if len(under_way) == self.artist.seats:
-                yield from _finished(*under_way.popleft())
-        while under_way:
-            yield from _finished(*under_way.popleft())
-
-    def _next_batch(self, symbols: Iterator[tuple[Any, Future]]) -> Batch | None:
-        """Starts to draw the next batch; None at the end."""
-        places: list[Face | None] = []
-        sources, records = [], []
-        while len(records) < self.batch_size and len(places) < READ_AHEAD * self.batch_size:
-            source, future = next(symbols, (None, None))
-            if future is None:
-                break
-            error = future.exception()
-            if error is None:
-                places.append(None)
-                sources.append(source)
-                records.append(future.result())
-            else:
-                places.append(_failed_face(source, error))
-        if not places:
-            return None
-        return places, sources, self.artist.start(records) if records else None
-
-    def _written(self, executor: Executor, symbols: Iterator[tuple[Any, Future]], write: Write) -> Iterator[Face]:
-        """Faces that were written by workers."""
-        waiting: deque[Face | tuple[Any, Future]] = deque()
-        for face in self._drawn(symbols):
-            if face.error is None:
-                waiting.append((face.source, executor.submit(write, face.source, face.pixels)))
-            else:
-                waiting.append(face)
-            while len(waiting) > WRITE_BEHIND * max(self.workers, 1):
-                yield _written_face(waiting.popleft())
-        while waiting:
-            yield _written_face(waiting.popleft())
+def usual_batch(codec: Codec) -> int:
+    """Faces at once that suit a codec's device."""
+    return GPU_BATCH if codec.device.type == "cuda" else CPU_BATCH
 
 
 def read_bytes(source: bytes | str | os.PathLike) -> bytes:
@@ -213,38 +239,40 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _finished(places: list[Face | None], sources: list[Any], drawn: Drawn | None) -> Iterator[Face]:
-    """The faces of a batch in order, each with pixels of its own."""
-    pixels = drawn.pixels().copy() if drawn else ()
-    faces = (Face(source, pixels=each) for source, each in zip(sources, pixels))
+def _finished(
+    places: list[Made | None], sources: list[Any], results: Callable[[], Iterable[Any]] | None
+) -> Iterator[Made]:
+    """The sources of a batch in order, with their results."""
+    made = zip(sources, results() if results else ())
     for place in places:
-        yield next(faces) if place is None else place
+        yield next(made) if place is None else place
 
 
 def _written_face(waiting: Face | tuple[Any, Future]) -> Face:
-    """Waits for a picture to be written."""
+    """Waits for an output to be written."""
     if isinstance(waiting, Face):
         return waiting
     source, future = waiting
     error = future.exception()
-    return _failed_face(source, error) if error is not None else Face(source, written=future.result())
+    return Face(source, written=future.result()) if error is None else Face(source, error=_error_of_one(error))
 
 
-def _failed_face(source: Any, error: BaseException) -> Face:
-    """A file's error as its result; what ends the whole run is raised."""
+def _error_of_one(error: BaseException) -> Exception:
+    """An error that is one file's; what ends the whole run is raised."""
     if isinstance(error, BrokenProcessPool) or not isinstance(error, Exception):
         raise error
-    return Face(source, error=error)
+    return error
 
 
 def _record(model: Path, fine_quality: int | None, read: Read, source: Any) -> np.ndarray:
     """Reads one file down to its last symbol."""
-    files = _files_at(model)
+    files = files_at(model)
     return records_of(files.spec).pack(files.read(read(source), fine_quality))
 
 
 @lru_cache(maxsize=1)
-def _files_at(model: Path) -> FaceFiles:
+def files_at(model: Path) -> FaceFiles:
+    """What reads and writes a model's files; a process reads its weights file once."""
     return FaceFiles(read_model(model))
 
 

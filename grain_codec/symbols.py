@@ -123,18 +123,19 @@ class SymbolCoder:
         walk = self._walk(symbols.thumbnail[None], symbols.details[None], symbols.fine_quality)
         return sum(float(self._levels.ideal_bits(levels[0][where], scales[0]).sum()) for levels, where, scales in walk)
 
-    def first_level_bits(self) -> np.ndarray:
-        """For each scale index, how many bits a level of 1 takes more than a level of 0, float64."""
-        scales = np.arange(MOST_SCALE + 1)
-        return self._levels.ideal_bits(np.ones_like(scales), scales) - self._levels.ideal_bits(0 * scales, scales)
+    def magnitude_bits(self, symbols: Symbols, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """What each level would cost at magnitudes 0 to `count` - 1, in its present context.
 
-    def detail_scales(self, symbols: Symbols) -> np.ndarray:
-        """The scale index at which each detail level is coded, `[256, C]`."""
-        found = np.zeros(symbols.details.shape, np.int64)
-        base = interpolate_anchors(self.tables.detail_scales, symbols.fine_quality)
-        for cells, component, context in detail_groups(symbols.details[None], base):
-            found[cells, component] = self._detail_scales(base, cells, component, context)[0]
-        return found
+        Returns:
+            Bits of the thumbnail's levels `[T, count]` and of the details' `[256, C, count]`, float64.
+        """
+        levels = symbols.thumbnail[None], symbols.details[None]
+        scales = tuple(np.zeros(each.shape, np.int64) for each in levels)
+        for coded, where, found in self._walk(*levels, symbols.fine_quality):
+            scales[coded is levels[1]][0][where] = found[0]
+        every_scale, magnitudes = np.mgrid[: MOST_SCALE + 1, :count]
+        bits = self._levels.ideal_bits(magnitudes, every_scale)
+        return bits[scales[0][0]], bits[scales[1][0]]
 
     def _written(self, groups: list[tuple[np.ndarray, np.ndarray]]) -> bytes:
         """The bytes of levels under their scale indices, both `[L]`, group by group."""

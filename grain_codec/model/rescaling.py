@@ -91,14 +91,18 @@ class Rescaling(nn.Module):
             self.register_buffer(f"pass{index}", group, persistent=False)
 
     def thumbnail_to_levels(self, thumbnail: Tensor, step: Tensor) -> Tensor:
-        """`[B, 3, 16, 16]` in [0, 1] and steps `[B]` -> whole levels `[B, T]`.
+        """`[B, 3, 16, 16]` in [0, 1] and steps `[B]` -> whole levels `[B, T]`."""
+        components = self.thumbnail_components(thumbnail)
+        return round_with_dead_zone(components / step[:, None], THUMBNAIL_ROUNDING).detach()
+
+    def thumbnail_components(self, thumbnail: Tensor) -> Tensor:
+        """`[B, 3, 16, 16]` in [0, 1] -> its principal components `[B, T]`.
 
         In full precision even under autocast: the leading components span hundreds of levels.
         """
         centred = thumbnail.flatten(1) - self.thumbnail_mean.float() / BASIS_SCALE
         with torch.autocast(thumbnail.device.type, enabled=False):
-            components = centred.float() @ self.thumbnail_basis.float().T / BASIS_SCALE
-        return round_with_dead_zone(components / step[:, None], THUMBNAIL_ROUNDING).detach()
+            return centred.float() @ self.thumbnail_basis.float().T / BASIS_SCALE
 
     def levels_to_thumbnail(self, levels: Tensor, step: Tensor) -> Tensor:
         """Whole levels `[B, T]` and steps `[B]` -> the transmitted thumbnail `[B, 3, 16, 16]`."""
@@ -107,14 +111,13 @@ class Rescaling(nn.Module):
         thumbnail = centred + self.thumbnail_mean.float() / BASIS_SCALE
         return thumbnail.reshape(-1, 3, GRID, GRID)
 
-    def analyse(self, thumbnail: Tensor, view: Tensor, step: Tensor, rounding: Tensor | None = None) -> Analysis:
+    def analyse(self, thumbnail: Tensor, view: Tensor, step: Tensor) -> Analysis:
         """Encodes faces, and decodes them again on the way: a cell's prediction needs its decoded neighbours.
 
         Args:
             thumbnail: `[B, 3, 16, 16]`, antialiased, in [0, 1].
             view: `[B, 3, V, V]`, antialiased, in [0, 1].
             step: `[B]` quantiser step of the details.
-            rounding: `[B, 256, C]`, of each detail coefficient, instead of DETAIL_ROUNDING for all.
         """
         thumbnail_step = step * self.spec.thumbnail_step_ratio
         thumbnail_levels = self.thumbnail_to_levels(thumbnail, thumbnail_step)
@@ -128,7 +131,7 @@ class Rescaling(nn.Module):
             nonlocal values, levels
             left_over = per_cell(cells[:, group] - pixels, self.analysis_basis[group]) - coefficients
             in_steps = left_over / step[:, None, None]
-            chosen = round_with_dead_zone(in_steps, DETAIL_ROUNDING if rounding is None else rounding[:, group])
+            chosen = round_with_dead_zone(in_steps, DETAIL_ROUNDING)
             values = values.index_copy(1, group, in_steps)
             levels = levels.index_copy(1, group, chosen)
             return chosen

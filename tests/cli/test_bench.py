@@ -66,6 +66,14 @@ def test_a_run_leaves_a_report(finished: Path) -> None:
     assert b"anna.png" in (finished / "report.html").read_bytes()
 
 
+def test_a_run_without_curves(bench: Bench, folder: Path) -> None:
+    ended = bench(folder, "-o", "caps", *FAST, "--no-curves", "--max-bytes", "300")
+    assert ended.exit_code == 0, ended.output
+    rows = read_rows(Path("caps/images.tsv"))
+    assert {row.kind for row in rows} == {"cap"} and {row.codec for row in rows} == {"webp", "bicubic16"}
+    assert Path("caps/report.html").exists()
+
+
 def test_a_report_is_redrawn_from_its_table(bench: Bench, finished: Path, tmp_path: Path) -> None:
     ended = bench("--from", finished / "images.tsv", "-o", "again")
     assert ended.exit_code == 0, ended.output

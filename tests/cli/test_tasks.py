@@ -1,0 +1,39 @@
+"""What the command line sets for a model that it loads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from grain_codec.cli.tasks import LazyModel
+from grain_codec.codec import load_model
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """Lets torch use two threads, and puts its number back afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_small_model_gets_one_thread_of_the_command_line() -> None:
+    LazyModel(device="cpu").codec()
+    assert torch.get_num_threads() == 1
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_large_networks_are_left_to_torch(small_weights: Path) -> None:
+    LazyModel(str(small_weights), "cpu").codec()
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_the_library_leaves_the_threads_alone() -> None:
+    load_model.__wrapped__("face-1024", "cpu")
+    assert torch.get_num_threads() == 2
