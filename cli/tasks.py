@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "face-1024"
 DEFAULT_QUALITY = 5
 
-MOST_THREADS = 1
+MOST_THREADS = 2
 """Threads of torch for a model as small as face-1024 on a CPU.
 
-`python -m grain_codec.benchmarks.speed` has a row for each number. On two cores that did other work too, a second
-thread doubled the time of a face, and more than that when both had to wait. Other cores are for other files: --jobs.
+`python -m grain_codec.benchmarks.speed` has a row for each number. On two idle cores a second thread halves a search
+(`--effort`), saves a fifth of encoding at a quality, and nothing of drawing. Other cores are for other files: --jobs.
 """
 
 MOST_REASON = 500

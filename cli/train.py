@@ -148,6 +148,13 @@ def finetune(context: click.Context, **options: object) -> None:
 @module_options
 @click.option("-o", "--output-dir", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where to.")
 @click.option("--faces", default=3600, show_default=True, help="Most faces the entropy coder's tables are fitted to.")
+@click.option(
+    "--strength",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="face-1024 without --data: how much is kept of what the fusion adds to `rescaled`.",
+)
 @click.option("--origin", default="", help="A sentence on where the weights come from, kept in the file.")
 @device_option
 def export(model: str, checkpoint: Path | None, exp_dir: Path | None, output_dir: Path, **options: object) -> None:
@@ -159,14 +166,14 @@ def export(model: str, checkpoint: Path | None, exp_dir: Path | None, output_dir
     """
     from grain_codec.cli.training_export import export_face1024, export_grain2022, export_with_drawing
 
-    starts = StartOptions.taken_from(options)
+    starts, strength = StartOptions.taken_from(options), options.pop("strength")
     with plain_errors():
         spec = read_sizes(model)
         if spec.family is not None:
             return export_grain2022(spec, exp_dir, starts, output_dir, options["origin"])
         sources = list(options.pop("data"))
         if not sources:
-            return export_with_drawing(spec, exp_dir, starts, output_dir, options["origin"])
+            return export_with_drawing(spec, exp_dir, starts, output_dir, strength, options["origin"])
         checkpoint = checkpoint or (exp_dir and exp_dir / "rescaling" / "state.pt")
         if checkpoint is None:
             raise click.UsageError("face-1024 needs --checkpoint or --exp-dir.")

@@ -34,10 +34,10 @@ def export_grain2022(
 
 
 def export_with_drawing(
-    spec: ModelSpec, exp_dir: Path | None, starts: StartOptions, output_dir: Path, origin: str
+    spec: ModelSpec, exp_dir: Path | None, starts: StartOptions, output_dir: Path, strength: float, origin: str
 ) -> None:
     """Writes face-1024 with the prior and the fusion that the stages have left; see `grain-train export --help`."""
-    click.echo(f"written {add_drawing(spec, exp_dir, starts, output_dir, origin)}")
+    click.echo(f"written {add_drawing(spec, exp_dir, starts, output_dir, strength, origin)}")
 
 
 def export_face1024(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from grain_codec.cli.training_grain2022 import earlier_file
 from grain_codec.cli.training_options import StartOptions
 from grain_codec.model.grain import Face1024
@@ -51,10 +53,13 @@ class StagedFace1024:
         return Face1024Objective(networks, stage, loss, adversary)
 
 
-def add_drawing(spec: ModelSpec, exp_dir: Path | None, starts: StartOptions, output_dir: Path, origin: str) -> Path:
+def add_drawing(
+    spec: ModelSpec, exp_dir: Path | None, starts: StartOptions, output_dir: Path, strength: float, origin: str
+) -> Path:
     """Writes a weights file of face-1024: an earlier one, and the prior and fusion that the stages have left.
 
-    A module that no option names is that of the last stage under --exp-dir that has trained it.
+    A module that no option names is that of the last stage under --exp-dir that has trained it. What the fusion
+    adds to the faithful picture is scaled by `strength`: less of it is nearer, and what it gets wrong is fainter.
 
     Raises:
         click.UsageError: a module is nowhere.
@@ -69,6 +74,9 @@ def add_drawing(spec: ModelSpec, exp_dir: Path | None, starts: StartOptions, out
         if path is None and finetuned is not None and finetuned.exists():
             path = finetuned
         load_module(networks[name], path or earlier_file(name, exp_dir, FILE_NAMES))
+    with torch.no_grad():
+        for parameter in networks.fusion.leave.parameters():
+            parameter.mul_(strength)
     added = {f"networks.{name}." for name in FILE_NAMES}
     tensors = {name: tensor for name, tensor in base.tensors.items() if not name.startswith(tuple(added))}
     of_networks = network_tensors(networks)

@@ -13,27 +13,27 @@ from grain_codec.codec import load_model
 
 
 @pytest.fixture
-def two_threads() -> Iterator[None]:
-    """Lets torch use two threads, and puts its number back afterwards."""
+def three_threads() -> Iterator[None]:
+    """Lets torch use three threads, and puts its number back afterwards."""
     before = torch.get_num_threads()
-    torch.set_num_threads(2)
+    torch.set_num_threads(3)
     yield
     torch.set_num_threads(before)
 
 
-@pytest.mark.usefixtures("two_threads")
-def test_a_small_model_gets_one_thread_of_the_command_line() -> None:
+@pytest.mark.usefixtures("three_threads")
+def test_a_small_model_gets_two_threads_of_the_command_line() -> None:
     LazyModel(device="cpu").codec()
-    assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
 
 
-@pytest.mark.usefixtures("two_threads")
+@pytest.mark.usefixtures("three_threads")
 def test_large_networks_are_left_to_torch(small_weights: Path) -> None:
     LazyModel(str(small_weights), "cpu").codec()
-    assert torch.get_num_threads() == 2
+    assert torch.get_num_threads() == 3
 
 
-@pytest.mark.usefixtures("two_threads")
+@pytest.mark.usefixtures("three_threads")
 def test_the_library_leaves_the_threads_alone() -> None:
     load_model.__wrapped__("face-1024", "cpu")
-    assert torch.get_num_threads() == 2
+    assert torch.get_num_threads() == 3

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Trains the prior and the fusion of face-1024 as the shipped weights have them: drawn at 256 px, on two CPU cores.
+#
+#   recipes/face-1024-cpu.sh FACES OTHERS LPIPS IDENTITY RUN [OPTION...]
+#
+# FACES and OTHERS are folders or tar shards to train on and to look at, LPIPS and IDENTITY the weights of the
+# networks that judge, RUN is where the files go. Options are those of grain-train and come last, so they win.
+set -euo pipefail
+faces=$1 others=$2 lpips=$3 identity=$4 run=$5
+shift 5
+export OMP_NUM_THREADS=1
+
+stage() {
+    name=$1
+    shift
+    torchrun --standalone --nproc-per-node 2 -m grain_codec.cli.train "$name" \
+        --data "$faces" --validation "$others" --exp-dir "$run" --batch-size 3 --workers 0 --flips \
+        --lpips-weights "$lpips" --lpips-window 112 --identity-weights "$identity" --adv-window 96 \
+        --id-lambda 0.2 --average 0.99 --validation-faces 12 --validate-every 250 --checkpoint-every 100 "$@"
+}
+
+stage prior --minutes 10 --l2-lambda 16 --lpips-lambda 0.5 --adv-lambda 0 --spectrum-lambda 2 "$@"
+stage fusion --minutes 42 --seed 1 --l2-lambda 8 --lpips-lambda 1 --adv-lambda 0.05 --spectrum-lambda 2 \
+    --learning-rate 8e-4 "$@"
+stage finetune --minutes 25 --seed 2 --l2-lambda 8 --lpips-lambda 1 --adv-lambda 0.1 --spectrum-lambda 2 \
+    --discriminator-weights "$run/fusion/Fusion_dis.pt" "$@"
+grain-train export --exp-dir "$run" -o "$run" --strength 0.7 \
+    --origin "Rescaling of the shipped face-1024; prior and fusion by recipes/face-1024-cpu.sh"
