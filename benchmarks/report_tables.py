@@ -21,7 +21,8 @@ def caps_table(results: Results) -> Markup:
     """Every codec at every cap: means over the faces that fit, with the 5th percentile of PSNR."""
     metrics = [metric for metric in METRICS if results.measured(metric)]
     metric_heads = [head for metric in metrics for head in _metric_heads(metric)]
-    head = ["codec", "faces that fit", "bytes, mean", "largest", "without container", *metric_heads, "encode, s", "decode, s"]
+    sizes = ["bytes, mean", "largest", "without container"]
+    head = ["codec", "faces that fit", *sizes, *metric_heads, "encode, s", "decode, s"]
     bodies = [body for cap in results.caps if (body := _cap_body(results, cap, metrics, len(head)))]
     return table("Every codec at the caps: means over the faces that fit; times are medians", head, *bodies)
 

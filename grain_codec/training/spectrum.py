@@ -18,7 +18,7 @@ NEIGHBOURHOOD = 3
 """Windows a side whose power is averaged, for a single window's spectrum is mostly chance."""
 
 FLOOR = 0.02
-"""Power below which nothing is seen: at every frequency, that of noise with a standard deviation of 1.5 levels of 255."""
+"""Power below which nothing is seen: that of noise with a standard deviation of 1.5 levels of 255."""
 
 
 def excess_power(picture: Tensor, face: Tensor) -> Tensor:

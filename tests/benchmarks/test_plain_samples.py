@@ -29,5 +29,5 @@ def test_means_are_printed(tmp_path: Path, faces: dict[str, np.ndarray], codec: 
     ended = CliRunner().invoke(main, [str(tmp_path), "--metric", "psnr"])
     assert ended.exit_code == 0, ended.output
     rows = [measure(codec, Judge(("psnr",)), faces[name]) for name in ("anna", "otis")]
-    mean = np.mean([row["psnr"] for row in rows])
-    assert ended.output.startswith("2 faces, ") and float(ended.output.split("psnr ")[1]) == pytest.approx(mean, abs=1e-3)
+    mean = pytest.approx(np.mean([row["psnr"] for row in rows]), abs=1e-3)
+    assert ended.output.startswith("2 faces, ") and float(ended.output.split("psnr ")[1]) == mean

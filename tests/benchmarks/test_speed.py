@@ -8,6 +8,7 @@ import pkgutil
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
@@ -64,6 +65,8 @@ def distance(path: Path) -> float:
 
 class FakeCodec:
     """Stands in for the networks; what it is asked for is kept."""
+
+    device, spec = torch.device("cpu"), None
 
     def __init__(self) -> None:
         self.loads: list[tuple[str, str]] = []

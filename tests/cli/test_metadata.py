@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from PIL import ExifTags, Image
 
@@ -47,6 +48,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 class Recorder:
     """Stands in for the networks; the chunks that it is given are its file."""
+
+    device, spec = torch.device("cpu"), None
 
     def encode_face(self, *arguments: object) -> bytes:
         return container.pack(container.StoredFace(22, b"abc", b"face", arguments[-1]))
