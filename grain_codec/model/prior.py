@@ -25,20 +25,30 @@ class StyledLayer(nn.Module):
     def __init__(self, channels_in: int, channels_out: int, code_width: int, size: int):
         super().__init__()
         self.style = nn.Linear(code_width, channels_in)
-        nn.init.normal_(self.style.weight, std=0.1 / code_width**0.5)
+        nn.init.uniform_(self.style.weight, *_bounds(0.1 / code_width**0.5))
         nn.init.ones_(self.style.bias)
-        self.depthwise = nn.Parameter(torch.randn(channels_in, 1, 3, 3) * 0.1)
+        self.depthwise = nn.Parameter(torch.empty(channels_in, 1, 3, 3).uniform_(*_bounds(0.1)))
         with torch.no_grad():
             self.depthwise[:, :, 1, 1] += 1
-        self.pointwise = nn.Parameter(torch.randn(channels_out, channels_in, 1, 1) * (2 / channels_in) ** 0.5)
+        gain = (2 / channels_in) ** 0.5
+        self.pointwise = nn.Parameter(torch.empty(channels_out, channels_in, 1, 1).uniform_(*_bounds(gain)))
         self.bias = nn.Parameter(torch.zeros(channels_out))
         self.strength = nn.Parameter(torch.zeros(()))
-        self.register_buffer("noise", torch.randn(1, 1, size, size))
+        self.register_buffer("noise", torch.empty(1, 1, size, size).uniform_(*_bounds(1.0)))
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
         """`[B, I, S, S]` and codes `[B, W]` -> `[B, O, S, S]`."""
         noise = self.noise * self.strength
         return separable_modulated_convolution(x, self.style(code), self.depthwise, self.pointwise, self.bias, noise)
+
+
+def _bounds(deviation: float) -> tuple[float, float]:
+    """Those of a uniform density of a standard deviation.
+
+    Normal noise would do too, but on the meta device, where a model is built before its weights are read, torch
+    imports its compiler for it, which takes seconds of a cold decode.
+    """
+    return -deviation * 3**0.5, deviation * 3**0.5
 
 
 class Prior(nn.Module):
