@@ -24,8 +24,8 @@ DEFAULT_QUALITY = 5
 MOST_THREADS = 2
 """Threads of torch for a model as small as face-1024 on a CPU.
 
-`python -m grain_codec.benchmarks.speed` has a row for each number. On two idle cores a second thread halves a search
-(`--effort`), saves a fifth of encoding at a quality, and nothing of drawing. Other cores are for other files: --jobs.
+`python -m grain_codec.benchmarks.speed` has a row for each number. On two idle cores a second thread nearly halves the
+network's time and a search's. What more would give was not measured; other cores are for other files: --jobs.
 """
 
 MOST_REASON = 500
