@@ -16,6 +16,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -69,7 +70,7 @@ class Face:
     error: Exception | None = None
 
 
-class Pipeline:
+class Pipeline(ABC):
     """The stages of many files: workers read ahead and write behind, and batches are made in this process."""
 
     def __init__(self, codec: Codec, batch_size: int | None, workers: int | None, seats: int = 1):
@@ -97,9 +98,9 @@ class Pipeline:
             self._executor.shutdown(cancel_futures=True)
             self._executor = None
 
+    @abstractmethod
     def _start(self, inputs: list[Any]) -> Callable[[], Iterable[Any]]:
         """Starts to make a batch of what was read; the call returned waits for results, one or an error for each."""
-        raise NotImplementedError
 
     def _started(self) -> Executor:
         """The pool of workers."""

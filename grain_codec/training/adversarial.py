@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,7 +15,7 @@ PENALTY_EVERY = 16
 """Lazy regularisation (Karras et al. 2020, section 3.1): the penalty is taken in steps that this divides."""
 
 
-class Adversary(nn.Module):
+class Adversary(nn.Module, ABC):
     """A discriminator and its losses; `forward` is the discriminator step.
 
     Attributes:
@@ -27,10 +29,11 @@ class Adversary(nn.Module):
         super().__init__()
         self.discriminator, self.every = discriminator, every
 
+    @abstractmethod
     def generator_loss(self, real: Tensor, drawn: Tensor) -> Tensor:
         """What the generator minimises: `[B, 3, S, S]` in [-1, 1], twice -> a scalar with the gradient of `drawn`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forward(self, real: Tensor, drawn: Tensor, penalised: bool = False) -> tuple[Tensor, dict[str, Tensor]]:
         """What the discriminator minimises, and figures.
 
@@ -38,7 +41,6 @@ class Adversary(nn.Module):
             real, drawn: `[B, 3, S, S]` in [-1, 1], without gradient.
             penalised: whether this step carries the penalty.
         """
-        raise NotImplementedError
 
 
 class RelativisticAdversary(Adversary):

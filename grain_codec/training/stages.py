@@ -6,6 +6,7 @@ update intervals are those of the official program of GRAIN (CVPR 2022).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -139,7 +140,7 @@ class Drawn(NamedTuple):
     lr: Tensor | None = None
 
 
-class StageObjective(Objective):
+class StageObjective(Objective, ABC):
     """A stage: `draw`, which a subclass gives for its networks, the shared loss and an adversary.
 
     Attributes:
@@ -152,9 +153,9 @@ class StageObjective(Objective):
         super().__init__(adversary if loss.weights.adversarial else None)
         self.networks, self.stage, self.loss = networks, stage, loss
 
+    @abstractmethod
     def draw(self, *batch: Tensor) -> Drawn:
         """The picture that this stage looks at, with gradients for what it trains."""
-        raise NotImplementedError
 
     def show(self, face: Tensor) -> dict[str, Tensor]:
         """Pictures for a person to look at, `[B, 3, H, W]`, nominally in [-1, 1], by what they are."""
