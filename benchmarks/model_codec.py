@@ -12,7 +12,6 @@ from grain_codec.codec import load_model
 from grain_codec.errors import TooLarge
 from grain_codec.formats import container
 
-
 COMPARED = ("rescaled", "fused")
 """What users decode to; `prior` is a step on the way."""
 
@@ -73,9 +72,10 @@ class ModelCodec:
     def _decoded(self, data: bytes, encode_seconds: float, effort: int, point: str) -> Iterator[Coded]:
         """All outputs of a file."""
         files, stored = self._codec.files, container.unpack(data)
-        low_resolution = files.low_resolution(files.read(data))
+        symbols, read_seconds = timed(partial(files.read, data))
+        low_resolution = files.low_resolution(symbols)
         for output in self.outputs:
-            pixels, decode_seconds = timed(partial(self._codec.decode_face, data, output=output))
+            pixels, draw_seconds = timed(partial(self._codec.draw, symbols, output))
             yield Coded(
                 data=data,
                 pixels=pixels,
@@ -85,5 +85,5 @@ class ModelCodec:
                 effort=effort,
                 low_resolution=low_resolution,
                 encode_seconds=encode_seconds,
-                decode_seconds=decode_seconds,
+                decode_seconds=read_seconds + draw_seconds,
             )

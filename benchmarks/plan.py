@@ -16,7 +16,7 @@ CODECS = ("bicubic16", *ORDINARY_CODECS, BlurHash.name, DEFAULT_MODEL)
 
 DEFAULT_SIZE = 1024
 DEFAULT_CAPS = (200, 384, 484, 768)
-RUNGS = (100, 150, 200, 300, 384, 484, 768, 1536)
+RUNGS = (120, 200, 300, 484, 768, 1536)
 """Caps of the ordinary codecs' curves; where they are among a run's caps nothing is encoded twice."""
 
 QUICK_RUNGS = (150, 300, 484, 1024)

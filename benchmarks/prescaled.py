@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from grain_codec.benchmarks.codecs import Coded, timed
+from grain_codec.benchmarks.quality_search import LOOK_AHEAD, QualitySearch
 
 PRESCALES = (16, 24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256)
 """Sides in pixels to which a face is shrunk before it is encoded."""
@@ -22,9 +23,6 @@ RANKING_SIDE = 256
 FINALISTS = 2
 MISSES = 2
 """The walk over the sizes turns back after so many in a row that are farther than the nearest yet."""
-
-LOOK_AHEAD = 2
-"""Qualities tried beyond the one that bisection found: bytes do not always grow with quality."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +116,11 @@ class _Search:
         self._small: dict[int, Image.Image] = {}
         self._files: dict[Trial, bytes] = {}
         self._errors: dict[tuple[Trial, int], float] = {}
+        self._searches: dict[Trial, QualitySearch] = {}
+        self._gained = 0
         self._prescales = [side for side in codec.prescales if side <= pixels.shape[0]]
         self._start = len(self._prescales) // 2
+        self._takes_care = codec.has_thorough and not codec.quick
 
     def nearest(self, max_bytes: int) -> Trial | None:
         """The nearest trial whose file has at most `max_bytes`, or None."""
@@ -130,7 +131,7 @@ class _Search:
             return None
         finalists = sorted(found, key=found.__getitem__)[:FINALISTS]
         self._start = self._prescales.index(finalists[0].prescale)
-        if self._codec.has_thorough and not self._codec.quick:
+        if self._takes_care:
             finalists += self._thorough(finalists, max_bytes)
         return min(finalists, key=lambda trial: self._error(trial, self.pixels.shape[0]))
 
@@ -150,43 +151,34 @@ class _Search:
                 return
 
     def _finest(self, prescale: int, mode: str, max_bytes: int) -> Trial | None:
-        """The trial of the highest quality that fits, by bisection."""
-        qualities = self._codec.qualities
-        best, lowest, highest = None, 0, len(qualities) - 1
-        while lowest <= highest:
-            middle = (lowest + highest) // 2
-            trial = Trial(prescale, mode, qualities[middle])
-            if self._fits(trial, max_bytes):
-                best, lowest = middle, middle + 1
-            else:
-                highest = middle - 1
-        if best is None:
-            return None
-        ahead = [Trial(prescale, mode, quality) for quality in qualities[best : best + 1 + LOOK_AHEAD]]
-        return [trial for trial in ahead if self._fits(trial, max_bytes)][-1]
+        """The trial of the highest quality that fits."""
+        middle = self._codec.qualities[len(self._codec.qualities) // 2]
+        return self._finest_like(Trial(prescale, mode, middle), max_bytes)
 
     def _thorough(self, drafts: list[Trial], max_bytes: int) -> list[Trial]:
         """The same sizes and modes with all the encoder's care, each at the highest quality that then fits."""
-        return [trial for draft in drafts if (trial := self._settle(replace(draft, thorough=True), max_bytes))]
+        found = []
+        for draft in drafts:
+            # Care makes files smaller by much the same everywhere.
+            guess = replace(draft, quality=draft.quality + self._gained, thorough=True)
+            if trial := self._finest_like(guess, max_bytes):
+                self._gained = trial.quality - draft.quality
+                found.append(trial)
+        return found
 
-    def _settle(self, trial: Trial, max_bytes: int) -> Trial | None:
-        """The trial with its quality stepped up while the file fits, or down until it does."""
-        if self._fits(trial, max_bytes):
-            while (finer := self._stepped(trial, 1)) and self._fits(finer, max_bytes):
-                trial = finer
-            return trial
-        coarser: Trial | None = trial
-        while (coarser := self._stepped(coarser, -1)) and not self._fits(coarser, max_bytes):
-            pass
-        return coarser
-
-    def _stepped(self, trial: Trial, step: int) -> Trial | None:
-        """The trial at a neighbouring quality, or None where there is none."""
-        quality = trial.quality + step
-        return replace(trial, quality=quality) if quality in self._codec.qualities else None
-
-    def _fits(self, trial: Trial, max_bytes: int) -> bool:
-        return len(self._file(trial)) <= max_bytes
+    def _finest_like(self, guess: Trial, max_bytes: int) -> Trial | None:
+        """The trial of the highest quality that fits, otherwise like one whose quality is a guess."""
+        qualities = self._codec.qualities
+        family = replace(guess, quality=qualities[0])
+        if family not in self._searches:
+            stride = 1 if guess.thorough else len(qualities) // 4
+            # A draft need not be the very best: the search with care goes on from it.
+            ahead = 0 if self._takes_care else LOOK_AHEAD
+            self._searches[family] = QualitySearch(
+                lambda place: len(self._file(replace(family, quality=qualities[place]))), len(qualities), stride, ahead
+            )
+        place = self._searches[family].finest(max_bytes, guess.quality - qualities[0])
+        return None if place is None else replace(family, quality=qualities[place])
 
     def _least_error(self, prescale: int) -> float:
         """What shrinking alone costs: no file of this size can be nearer."""
