@@ -78,6 +78,7 @@ class LossOptions:
     lpips_lambda: float
     id_lambda: float
     spectrum_lambda: float
+    speck_lambda: float
     adv_lambda: float
     lpips_weights: tuple[Path, ...]
     lpips_window: int | None
@@ -204,6 +205,12 @@ loss_options = stacked(
         default=0.0,
         show_default=True,
         help="Weight of the term against regular patterns: local power that the face has not.",
+    ),
+    click.option(
+        "--speck-lambda",
+        default=0.0,
+        show_default=True,
+        help="Weight of the term against specks: dots that the face has not.",
     ),
     click.option("--adv-lambda", default=0.01, show_default=True, help="Weight of the adversarial term."),
     click.option(

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from grain_codec.spec import GRID
 from grain_codec.training.adversarial import Adversary
 from grain_codec.training.objectives import Objective, Outcome
+from grain_codec.training.specks import stray_specks
 from grain_codec.training.spectrum import excess_power
 
 
@@ -71,6 +72,7 @@ class LossWeights:
         perceptual: LPIPS.
         identity: distance between the recogniser's embeddings.
         spectrum: power that the face has not; see `training.spectrum`.
+        specks: dots that the face has not; see `training.specks`.
         adversarial: what the discriminator says.
     """
 
@@ -79,6 +81,7 @@ class LossWeights:
     perceptual: float = 0.8
     identity: float = 0.1
     spectrum: float = 0.0
+    specks: float = 0.0
     adversarial: float = 0.01
 
 
@@ -115,6 +118,8 @@ class FaceLoss(nn.Module):
             terms["identity"] = self.identity(picture, face).mean()
         if self.weights.spectrum:
             terms["spectrum"] = excess_power(picture, face).mean()
+        if self.weights.specks:
+            terms["specks"] = stray_specks(picture, face).mean()
         if self.weights.adversarial and adversary is not None:
             terms["adversarial"] = adversary.generator_loss(face, picture)
         loss = sum(getattr(self.weights, name) * term for name, term in terms.items())
