@@ -113,6 +113,7 @@ def _describe(path: Path) -> Rows:
         "file": str(path),
         "name": model.spec.name,
         "fingerprint": model.fingerprint.hex(),
+        "fingerprint in files": model.coding_fingerprint.hex(),
         "origin": model.origin,
         "bytes": path.stat().st_size,
         "modules": sorted(model.modules),

@@ -7,7 +7,7 @@ All numbers are little-endian; of two fields in a byte the one in the low half c
     4       low half  flags         bit 0: chunks follow; bits 1 to 3 are reserved and zero
     4       high half version       1
     5       1         fine quality  which quantiser steps the payload counts in
-    6       3         fingerprint   of the weights that the payload was made with
+    6       3         fingerprint   of the weights that give the payload its meaning
     9       0 to 768  payload       all that is left before the CRC; its last byte is not zero
     end     3         CRC           low 24 bits of the CRC-32 (as in zlib) of all bytes before it
 
@@ -73,7 +73,7 @@ SETTINGS = (
     Field("flags", 4, "bit 0: chunks follow; the others are reserved and zero"),
     Field("version", 4, "of the format"),
     Field("fine quality", 8, "which quantiser steps the payload counts in"),
-    Field("fingerprint", 8 * FINGERPRINT_BYTES, "of the weights that the payload was made with", as_bytes=True),
+    Field("fingerprint", 8 * FINGERPRINT_BYTES, "of the weights that give the payload its meaning", as_bytes=True),
 )
 """What a decoder must know beforehand; a carrier image holds the same bytes."""
 
@@ -113,7 +113,7 @@ class StoredFace:
 
     Attributes:
         fine_quality: 0 to 255; the model says which of them it knows.
-        fingerprint: FINGERPRINT_BYTES bytes that name the model's weights.
+        fingerprint: FINGERPRINT_BYTES bytes that name the weights it is read with.
         payload: at most MOST_PAYLOAD bytes, the last of them not zero.
         chunks: in strictly ascending order of tags.
     """

@@ -53,9 +53,9 @@ class FaceFiles:
         chunks = tuple(sorted(chunks, key=lambda chunk: chunk.tag))
         if carrier == "grain":
             fine_quality, payload = stored
-            return container.pack(container.StoredFace(fine_quality, self.model.fingerprint, payload, chunks))
+            return container.pack(container.StoredFace(fine_quality, self.model.coding_fingerprint, payload, chunks))
         pixels = self.coder.to_low_resolution(symbols)
-        return png_carrier.pack(png_carrier.Carrier(pixels, symbols.fine_quality, self.model.fingerprint, chunks))
+        return png_carrier.pack(png_carrier.Carrier(pixels, symbols.fine_quality, self.model.coding_fingerprint, chunks))
 
     def read(self, data: bytes, fine_quality: int | None = None) -> AnySymbols:
         """The symbols in a file of either kind.
@@ -289,7 +289,7 @@ def describe(data: bytes, model: str = DEFAULT_MODEL) -> dict[str, str | int | f
         "format": "16x16 PNG carrier" if is_carrier else ".grain",
         "bytes": len(data),
         "model": files.spec.name,
-        "fingerprint": files.model.fingerprint.hex(),
+        "fingerprint": files.model.coding_fingerprint.hex(),
         "fine quality": symbols.fine_quality,
         "quality": files.spec.nearest_level(symbols.fine_quality),
         "payload bytes": len(files.payload(symbols)),

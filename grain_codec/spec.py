@@ -42,6 +42,10 @@ class Spec:
             fields["family"] = self.family
         return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
+    def of_files(self) -> Self:
+        """The part that gives encoded faces their meaning: all of it, where a subclass does not know better."""
+        return self
+
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Reads what `to_json` wrote.
@@ -189,6 +193,10 @@ class ModelSpec(Spec):
         """The public quality level, from 1, whose fine quality is nearest."""
         distances = [abs(fine_quality - level) for level in self.quality_levels]
         return distances.index(min(distances)) + 1
+
+    def of_files(self) -> Self:
+        """See `Spec.of_files`: all but what is drawn beyond what is transmitted."""
+        return dataclasses.replace(self, drawing=None)
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,7 @@ MOST_NAMED = 3
 
 _SYMBOL_TABLES = ("thumbnail_scales", "detail_scales", "thumbnail_context", "detail_context", "cumulative")
 _NETWORKS = "networks."
+_DRAWING = ("networks.prior.", "networks.fusion.")
 
 
 @dataclass(frozen=True)
@@ -54,16 +55,28 @@ class ModelFile:
     Attributes:
         path: where it was read.
         spec: the geometry of its networks.
-        fingerprint: leading bytes of the SHA-256 over spec and tensors; every encoded face carries them.
         origin: a sentence on how the weights came about.
         tensors: by name; `networks.*` for the networks, `tables.*` for the integer tables.
     """
 
     path: Path
     spec: AnySpec
-    fingerprint: bytes
     origin: str
     tensors: dict[str, np.ndarray]
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """Of all that there is; the file is named after it."""
+        return fingerprint_of(self.spec, self.tensors)
+
+    @cached_property
+    def coding_fingerprint(self) -> bytes:
+        """Of what gives encoded faces their meaning, and so of all but prior and fusion; every face carries it.
+
+        Weights that draw better from the same symbols have the same, and read the files of their predecessors.
+        """
+        tensors = {name: tensor for name, tensor in self.tensors.items() if not name.startswith(_DRAWING)}
+        return fingerprint_of(self.spec.of_files(), tensors)
 
     @property
     def modules(self) -> set[str]:
@@ -72,13 +85,13 @@ class ModelFile:
         return {name.partition(".")[0] for name in names}
 
     def check_fingerprint(self, fingerprint: bytes) -> None:
-        """Refuses a face that was encoded with other weights.
+        """Refuses a face that was encoded with weights of another `coding_fingerprint`.
 
         Raises:
             WrongModel: the text names both.
         """
-        if fingerprint != self.fingerprint:
-            ours = f"{self.spec.name} has {self.fingerprint.hex()}"
+        if fingerprint != self.coding_fingerprint:
+            ours = f"{self.spec.name} has {self.coding_fingerprint.hex()}"
             raise WrongModel(f"encoded with the weights {fingerprint.hex()}, and {ours}")
 
     def symbol_tables(self) -> SymbolTables:
@@ -156,7 +169,7 @@ def read_model(path: Path) -> ModelFile:
         raise WrongModel(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
     except (OSError, SafetensorError, ArithmeticError, LookupError, ValueError, TypeError, AttributeError) as error:
         raise WrongModel(f"{path}: not a readable weights file: {error}") from error
-    return ModelFile(path, spec, fingerprint_of(spec, tensors), header.get("origin", ""), tensors)
+    return ModelFile(path, spec, header.get("origin", ""), tensors)
 
 
 def _check_sizes(path: Path) -> None:

@@ -13,8 +13,9 @@ from safetensors.numpy import save
 
 from grain_codec.errors import WrongModel
 from grain_codec.model.grain2022.grain import Grain2022
-from grain_codec.spec import Grain2022Spec, ModelSpec
+from grain_codec.spec import DrawingSpec, Grain2022Spec, ModelSpec
 from grain_codec.weights import (
+    ModelFile,
     check_tensors,
     find_model,
     fingerprint_of,
@@ -75,6 +76,30 @@ def test_any_change_changes_the_fingerprint():
         fingerprint_of(spec, {"networks.a": np.zeros((2, 2), np.float16)}),
     }
     assert len(fingerprints) == 5
+
+
+def made_with(tmp_path: Path, spec: ModelSpec, **changed: np.ndarray) -> ModelFile:
+    """A model of three tensors, some of them changed."""
+    names = {"rescaling": "networks.rescaling.a", "fusion": "networks.fusion.b", "table": "tables.c"}
+    tensors = {name: changed.get(key, np.zeros(4, np.float16)) for key, name in names.items()}
+    return read_model(write_model(tmp_path, spec, tensors, ""))
+
+
+def test_weights_that_only_draw_otherwise_read_each_others_files(tmp_path: Path):
+    ones, plain, drawing = np.ones(4, np.float16), ModelSpec(), ModelSpec(drawing=DrawingSpec())
+    model = made_with(tmp_path, plain)
+    for drawn in (made_with(tmp_path, plain, fusion=ones), made_with(tmp_path, drawing)):
+        assert drawn.fingerprint != model.fingerprint
+        drawn.check_fingerprint(model.coding_fingerprint)
+    others = [made_with(tmp_path, plain, rescaling=ones), made_with(tmp_path, plain, table=ones)]
+    for other in (*others, made_with(tmp_path, ModelSpec(coarsest_step=1.0))):
+        with pytest.raises(WrongModel, match=model.coding_fingerprint.hex()):
+            other.check_fingerprint(model.coding_fingerprint)
+
+
+def test_the_shipped_weights_read_all_files_of_this_fingerprint():
+    """A new one makes the files of users unreadable; the first weights had no prior and were named after it."""
+    assert read_model(SHIPPED).coding_fingerprint.hex() == "84b15c"
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 64, b"\x00" * 8, (1 << 62).to_bytes(8, "little") + b"{}"])

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-REACH = 5
+REACH = 3
 """Side in pixels of the square in which a dot of the face may lie to excuse one of the picture."""
 
 

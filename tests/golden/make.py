@@ -25,7 +25,7 @@ from grain_codec.formats.alignment import Alignment
 from grain_codec.formats.images import read_face
 from grain_codec.payloads import SampleCoder, Samples
 from grain_codec.symbols import CELLS, Symbols
-from grain_codec.weights import find_model, read_model
+from grain_codec.weights import read_model
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -106,7 +106,7 @@ def main() -> None:
     for old in portable.FILES.iterdir():
         old.unlink()
     manifest = []
-    for model, golden in ((find_model("face-1024").stem, shipped()), ("tiny", tiny()), ("published", published())):
+    for model, golden in (("face-1024", shipped()), ("tiny", tiny()), ("published", published())):
         for name, (data, pixels, symbols) in golden.items():
             (portable.FILES / name).write_bytes(data)
             shown = io.BytesIO()

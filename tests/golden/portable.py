@@ -92,7 +92,7 @@ def weights_of(model: str) -> Path | None:
     """The weights file of a model's name in the manifest; None for the published kind."""
     if model == "published":
         return None
-    return TINY_TABLES if model == "tiny" else REPOSITORY / "grain_codec" / "zoo" / f"{model}.safetensors"
+    return TINY_TABLES if model == "tiny" else next((REPOSITORY / "grain_codec" / "zoo").glob(f"{model}-*.safetensors"))
 
 
 def mismatches() -> list[str]:

@@ -94,7 +94,7 @@ def check_container(data: bytes) -> None:
         stored = container.unpack(data)
         assert container.pack(stored) == data
         assert container.describe(data) and read_chunks(data) == stored.chunks
-        if stored.fingerprint == files.model.fingerprint:
+        if stored.fingerprint == files.model.coding_fingerprint:
             assert files.write(files.read(data), "grain", stored.chunks) == data
         alignment.find_alignment(stored.chunks)
 
