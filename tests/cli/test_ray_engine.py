@@ -5,18 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-COMMAND = '''
+POISONED = '''
 import os, signal
-import click
-from grain_codec.cli.batch import orderly_exit, run_and_exit
-from grain_codec.cli.folders import is_encoded
-from grain_codec.cli.options import BatchOptions, batch_options, output_options
-from grain_codec.cli.paths import decoded_name
-from grain_codec.cli.planning import Naming, plan_jobs
 from grain_codec.cli.tasks import Converted
 
 def reverse(data, name):
@@ -28,26 +23,12 @@ def reverse(data, name):
         except FileExistsError:
             pass
     return Converted(data[::-1])
-
-@click.command()
-@output_options("--output-file")
-@batch_options
-@orderly_exit("reverse")
-def main(inputs, output_file, output_dir, **batch):
-    options = BatchOptions(**batch)
-    naming = Naming(".grain file", is_encoded, decoded_name)
-    plan = plan_jobs(inputs, output_file, output_dir, naming, options.recursive)
-    run_and_exit("reverse", plan, output_dir, reverse, options)
-
-if __name__ == "__main__":
-    main()
 '''
 
 
 @pytest.mark.slow
-def test_a_lost_worker_costs_no_file_and_none_is_counted_twice(tmp_path: Path) -> None:
+def test_a_lost_worker_costs_no_file_and_none_is_counted_twice(tmp_path: Path, script_of: Callable) -> None:
     pytest.importorskip("ray")
-    (tmp_path / "reverse.py").write_text(COMMAND)
     (tmp_path / "in" / "below").mkdir(parents=True)
     contents = {f"{'below/' * (i % 2)}{i:02}": b"poison%d" % i if i == 24 else b"face%d" % i for i in range(40)}
     for name, content in contents.items():
@@ -55,7 +36,7 @@ def test_a_lost_worker_costs_no_file_and_none_is_counted_twice(tmp_path: Path) -
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "02.png").write_bytes(b"mine")
 
-    line = [sys.executable, "reverse.py", "-r", "in", "-O", "out", "--engine", "ray", "-j", "2", "--json"]
+    line = [sys.executable, script_of(POISONED), "-r", "in", "-O", "out", "--engine", "ray", "-j", "2", "--json"]
     ended = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     events = [json.loads(text) for text in ended.stdout.splitlines()]

@@ -1,0 +1,102 @@
+"""A command like grain-decode that runs any task, a quick task for it, and folders of files to try it on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+COMMAND = '''
+import click
+from grain_codec.cli.batch import orderly_exit, run_and_exit
+from grain_codec.cli.folders import is_encoded
+from grain_codec.cli.options import BatchOptions, batch_options, output_options
+from grain_codec.cli.paths import decoded_name
+from grain_codec.cli.planning import Naming, plan_jobs
+
+@click.command()
+@output_options("--output-file")
+@batch_options
+@orderly_exit("reverse")
+def main(inputs, output_file, output_dir, **batch):
+    options = BatchOptions(**batch)
+    naming = Naming(".grain file", is_encoded, decoded_name)
+    plan = plan_jobs(inputs, output_file, output_dir, naming, options.recursive)
+    run_and_exit("reverse", plan, output_dir, reverse, options)
+
+if __name__ == "__main__":
+    main()
+'''
+"""The command, without the function `reverse` that it runs on each file."""
+
+QUICK = '''
+import time
+from grain_codec.cli.tasks import Converted
+from grain_codec.errors import Corrupt
+
+def reverse(data, name):
+    time.sleep(0.005)
+    if data == b"damaged":
+        raise Corrupt("the file is damaged")
+    return Converted(data[::-1])
+'''
+"""Decoding that takes no time, so that it can be tried on many files."""
+
+
+@pytest.fixture(scope="session")
+def script_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Makes the command as a file, with the source of its function `reverse`."""
+
+    def make(source: str) -> Path:
+        path = tmp_path_factory.mktemp("script") / "reversing.py"
+        path.write_text(source + COMMAND)
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def script(script_of: Callable[[str], Path]) -> Path:
+    """The command with the quick task."""
+    return script_of(QUICK)
+
+
+@pytest.fixture
+def reverse(script: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Runs that command in this process."""
+    monkeypatch.syspath_prepend(script.parent)
+    import reversing
+
+    return lambda *arguments: CliRunner().invoke(reversing.main, [*arguments])
+
+
+@pytest.fixture(scope="session")
+def encoded() -> bytes:
+    """What the quick task takes for a .grain file."""
+    return bytes(range(256)) * 100
+
+
+@pytest.fixture
+def small_tree(encoded: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with a tree "in" of three files, one of them damaged, and something else."""
+    (tmp_path / "in" / "below").mkdir(parents=True)
+    for name, data in (("a.grain", encoded), ("b.GRAIN", b"damaged"), ("below/c.grain", encoded), ("d.txt", b"?")):
+        (tmp_path / "in" / name).write_bytes(data)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def many(encoded: bytes, small_tree: Path) -> Callable[[int], Path]:
+    """Makes a folder of equal files in the working directory."""
+
+    def make(count: int) -> Path:
+        made = small_tree / "many"
+        made.mkdir()
+        for i in range(count):
+            (made / f"{i:05}.grain").write_bytes(encoded)
+        return made
+
+    return make
