@@ -10,18 +10,15 @@ from pathlib import Path
 
 import click
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from grain_codec.benchmarks.codecs import Coded
+from grain_codec.benchmarks.contact_sheet import Tile, contact_sheet
 from grain_codec.benchmarks.faces import faces_in
 from grain_codec.benchmarks.metrics import psnr, thumbnail_of
 from grain_codec.benchmarks.ordinary_codecs import WebP
 from grain_codec.codec import low_resolution_image
 from grain_codec.errors import GrainError
 from grain_codec.formats.images import read_face
-
-TILE = 256
-CAPTION = 22
 
 
 @dataclass(frozen=True)
@@ -41,6 +38,17 @@ class Example:
         lr_psnr = psnr(self.low_resolution, thumbnail_of(self.original))
         return f"{self.name:16} {len(self.data):5}  {lr_psnr:8.2f}  {psnr(self.decoded, self.original):7.2f}  {webp}"
 
+    def tiles(self) -> list[Tile]:
+        """Original, LR image, decoded, WebP of at most as many bytes."""
+        webp = self.webp.pixels if self.webp else np.full_like(self.original, 255)
+        webp_text = f"WebP, {len(self.webp.data)} bytes" if self.webp else "no WebP is as small"
+        return [
+            Tile(self.original, "original"),
+            Tile(self.low_resolution, "LR image, 16x16"),
+            Tile(self.decoded, f"decoded, {len(self.data)} bytes"),
+            Tile(webp, webp_text),
+        ]
+
 
 HEADER = f"{'face':16} {'bytes':>5}  {'LR image':>8}  {'decoded':>7}  WebP of at most as many (bytes); PSNR in dB"
 
@@ -58,26 +66,6 @@ def read_examples(originals: Path, encoded: Path, decoded: Path) -> list[Example
     return examples
 
 
-def contact_sheet(examples: list[Example]) -> Image.Image:
-    """One row a face: original, LR image enlarged, decoded, WebP of at most as many bytes."""
-    sheet = Image.new("RGB", (4 * TILE, len(examples) * (TILE + CAPTION)), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
-    for row, example in enumerate(examples):
-        top = row * (TILE + CAPTION)
-        webp = example.webp.pixels if example.webp else np.full_like(example.original, 255)
-        webp_text = f"WebP, {len(example.webp.data)} bytes" if example.webp else "no WebP is as small"
-        tiles = [
-            (example.original, "original", Image.Resampling.LANCZOS),
-            (example.low_resolution, "LR image, 16x16", Image.Resampling.NEAREST),
-            (example.decoded, f"decoded, {len(example.data)} bytes", Image.Resampling.LANCZOS),
-            (webp, webp_text, Image.Resampling.LANCZOS),
-        ]
-        for column, (pixels, caption, resampling) in enumerate(tiles):
-            sheet.paste(Image.fromarray(pixels).resize((TILE, TILE), resampling), (column * TILE, top + CAPTION))
-            pen.text((column * TILE + 4, top + 3), caption, fill="black", font=font)
-    return sheet
-
-
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("originals", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("encoded", type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -92,7 +80,7 @@ def main(originals: Path, encoded: Path, decoded: Path, sheet: Path) -> None:
     click.echo(HEADER)
     for example in examples:
         click.echo(example.table_row())
-    contact_sheet(examples).save(sheet)
+    contact_sheet([example.tiles() for example in examples]).save(sheet)
     click.echo(f"{sheet}: original, LR image, decoded, WebP")
 
 

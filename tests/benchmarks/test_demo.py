@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from grain_codec.benchmarks.demo import contact_sheet, read_examples
+from grain_codec.benchmarks.contact_sheet import contact_sheet
+from grain_codec.benchmarks.demo import read_examples
 from grain_codec.codec import Codec
 
 
@@ -19,7 +20,7 @@ def test_the_contact_sheet_shows_four_pictures_a_face(codec: Codec, face: np.nda
     Image.fromarray(codec.decode_face(data)).save(tmp_path / "decoded" / "anna.png")
     (example,) = read_examples(tmp_path, tmp_path, tmp_path / "decoded")
     assert str(len(data)) in example.table_row()
-    sheet = contact_sheet([example])
+    sheet = contact_sheet([example.tiles()])
     assert sheet.width == 4 * 256
     shown = np.asarray(sheet.crop((0, 22, 256, 278)), int)
     expected = np.asarray(Image.fromarray(face).resize((256, 256), Image.Resampling.LANCZOS), int)

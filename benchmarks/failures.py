@@ -1,0 +1,100 @@
+"""Where the model fails: the faces of a folder on which it does worst, drawn for people to look at.
+
+    python -m grain_codec.benchmarks.failures FACES SHEET.jpg --max-bytes 384 --count 3
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+
+from grain_codec.benchmarks import identity
+from grain_codec.benchmarks.codecs import Coded
+from grain_codec.benchmarks.contact_sheet import Tile, contact_sheet
+from grain_codec.benchmarks.faces import faces_in
+from grain_codec.benchmarks.metrics import psnr
+from grain_codec.benchmarks.model_codec import ModelCodec
+from grain_codec.benchmarks.ordinary_codecs import WebP
+from grain_codec.errors import GrainError
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How near a face came back.
+
+    Attributes:
+        psnr: of the first output, in dB.
+        identity: distance of the last output to the original; None where no face is found in the original.
+    """
+
+    name: str
+    psnr: float
+    identity: float | None
+
+
+def figures_of(name: str, original: np.ndarray, coded: Sequence[Coded]) -> Figures:
+    """Those of a face uint8 `[S, S, 3]` and what a model made of it."""
+    face = identity.OriginalFace(original)
+    distance = face.distance(coded[-1].pixels) if face.found else None
+    return Figures(name, psnr(coded[0].pixels, original), distance)
+
+
+def worst(figures: Sequence[Figures], count: int) -> list[Figures]:
+    """So many faces of the lowest PSNR, then so many others that are least the same person."""
+    by_psnr = sorted(figures, key=lambda face: face.psnr)[:count]
+    others = [face for face in figures if face not in by_psnr and face.identity is not None]
+    return by_psnr + sorted(others, key=lambda face: -face.identity)[:count]
+
+
+def tiles_of(figures: Figures, original: np.ndarray, coded: Sequence[Coded], webp: Sequence[Coded]) -> list[Tile]:
+    """Original, LR image, every output, WebP."""
+    captions = [f"{each.output}, {len(each.data)} bytes" for each in coded]
+    captions[0] += f", {figures.psnr:.1f} dB"
+    captions[-1] += ", no face found" if figures.identity is None else f", identity {figures.identity:.2f}"
+    shown = [Tile(original, figures.name), Tile(coded[0].low_resolution, "LR image")]
+    shown += [Tile(each.pixels, caption) for each, caption in zip(coded, captions, strict=True)]
+    return shown + [Tile(each.pixels, f"WebP, {len(each.data)} bytes") for each in webp]
+
+
+def failures(folder: Path, codec: ModelCodec, max_bytes: int, count: int) -> list[list[Tile]]:
+    """A row of tiles for each of the `worst` faces of a folder; faces that do not fit are left out.
+
+    The faces are read twice, since all of them may not fit in memory.
+    """
+    coded_faces = ((name, pixels, codec.best_under(pixels, max_bytes)) for name, pixels in faces_in(folder))
+    figures = worst([figures_of(*face) for face in coded_faces if face[2]], count)
+    rows = {}
+    for name, pixels in faces_in(folder):
+        for face in figures:
+            if face.name == name:
+                coded, webp = codec.best_under(pixels, max_bytes), WebP().best_under(pixels, max_bytes)
+                rows[name] = tiles_of(face, pixels, coded, webp)
+    return [rows[face.name] for face in figures]
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("sheet", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--max-bytes", default=384, show_default=True, type=click.IntRange(1))
+@click.option("--count", default=3, show_default=True, type=click.IntRange(1), help="Faces by each measure.")
+@click.option("-m", "--model", default="face-1024", show_default=True, help="Name or weights file.")
+def main(folder: Path, sheet: Path, max_bytes: int, count: int, model: str) -> None:
+    """Draw the faces of FOLDER with the lowest PSNR, and those that are least the same person, to SHEET."""
+    try:
+        identity.require()
+        codec = ModelCodec(model, model)
+        rows = failures(folder, codec, max_bytes, count)
+        if not rows:
+            raise GrainError(f"{folder}: no face in it fits in {max_bytes} bytes")
+        contact_sheet(rows).save(sheet, quality=88)
+    except (GrainError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{sheet}: original, LR image, {', '.join(codec.outputs)}, WebP")
+
+
+if __name__ == "__main__":
+    main()
