@@ -100,6 +100,9 @@ def alternative_rows(bench: Bench, batch: int, compiled: bool) -> Iterator[Row]:
             with reference_only():
                 yield bench.row("network, torch eager, float32", batch, lambda: single.draw(given))
             yield bench.row("network, kernels without graph", batch, lambda: artist.draw(given))
+        if device.type == "cpu":
+            halved = Artist(codec, most=batch, dtype=torch.bfloat16)
+            yield bench.row("network, bfloat16", batch, lambda: halved.draw(given))
         if compiled:
             draw = torch.compile(artist.draw)
             yield bench.row("network, torch.compile", batch, lambda: draw(given))

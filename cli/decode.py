@@ -45,6 +45,13 @@ PROGRAM = "grain-decode"
     type=click.Path(dir_okay=False),
     help="Put a face that was encoded with --align where it was, in this photo or a copy of its size.",
 )
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "bfloat16"]),
+    default="auto",
+    show_default=True,
+    help="What the network computes in; auto is float32 on a CPU.",
+)
 @click.option("--strip-metadata", is_flag=True, help="Write no EXIF and XMP, even where the file holds some.")
 @model_options
 @batch_options
@@ -60,6 +67,7 @@ def main(
     fine_quality: int | None,
     paste: str | None,
     canvas: str | None,
+    precision: str,
     strip_metadata: bool,
     model: str,
     device: str,
@@ -81,7 +89,7 @@ def main(
     image_format = _image_format(output_file)
     naming = Naming(".grain file", is_encoded, decoded_name)
     plan = plan_jobs(inputs, output_file, output_dir, naming, options.recursive)
-    lazy_model, place = LazyModel(model, device), (paste is not None, canvas)
+    lazy_model, place = LazyModel(model, device, precision), (paste is not None, canvas)
     task = DecodeTask(lazy_model, image_format, size, thumbnail, picture, fine_quality, strip_metadata, *place)
     run_and_exit(PROGRAM, plan, output_dir, task, options)
 

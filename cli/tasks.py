@@ -56,13 +56,14 @@ class ModelUnavailable(RunImpossible):
 class LazyModel:
     """A model that is loaded when it is first asked for, once in every process that asks."""
 
-    def __init__(self, name: str = DEFAULT_MODEL, device: str = "auto"):
-        self.name, self.device = name, device
+    def __init__(self, name: str = DEFAULT_MODEL, device: str = "auto", precision: str = "auto"):
+        """The arguments are those of `codec.load_model`."""
+        self.name, self.device, self.precision = name, device, precision
         self._codec: Codec | None = None
 
-    def __reduce__(self) -> tuple[type[LazyModel], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[LazyModel], tuple[str, str, str]]:
         """Another process loads the model for itself."""
-        return LazyModel, (self.name, self.device)
+        return LazyModel, (self.name, self.device, self.precision)
 
     @property
     def loaded(self) -> bool:
@@ -79,7 +80,7 @@ class LazyModel:
             from grain_codec.codec import load_model
 
             with self._explained():
-                self._codec = load_model(self.name, device=self.device)
+                self._codec = load_model(self.name, self.device, self.precision)
             _limit_threads(self._codec)
         return self._codec
 

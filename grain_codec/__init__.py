@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["__version__", "decode", "decode_files", "encode", "load_model"]
 
 
-def load_model(name: str = "face-1024", device: str = "auto") -> Codec:
+def load_model(name: str = "face-1024", device: str = "auto", precision: str = "auto") -> Codec:
     """A codec with the weights of a shipped model or of a `.safetensors` file; see `grain_codec.codec`."""
     from grain_codec.codec import load_model
 
-    return load_model(name, device)
+    return load_model(name, device, precision)
 
 
 def encode(

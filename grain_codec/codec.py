@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "face-1024"
 DEFAULT_QUALITY = 5
 CARRIERS = ("grain", "png")
+PRECISIONS = ("auto", "float32", "bfloat16")
 MOST_QUALITY = 8
 MOST_EFFORT = 9
 
@@ -84,10 +85,12 @@ class FaceFiles:
 class Codec:
     """A model on a device: pixels to files and back."""
 
-    def __init__(self, model: ModelFile, device: torch.device):
+    def __init__(self, model: ModelFile, device: torch.device, precision: str = "auto"):
+        """See `load_model`, which also refuses a precision that the device is slow in."""
         from grain_codec.encoding import encoder_of
 
         self.spec, self.files, self.device = model.spec, FaceFiles(model), device
+        self.precision = precision
         self.networks = load_networks(model).to(device)
         self._encoder = encoder_of(self.networks, self.files.coder)
 
@@ -204,7 +207,9 @@ class Codec:
         import torch
 
         output = self.checked_output(output)
-        with torch.inference_mode():
+        halved = self.precision == "bfloat16"
+        # Without its cache of weights autocast would cast them for every call, with it they outlive the call.
+        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, halved, cache_enabled=False):
             inputs = [torch.from_numpy(values).to(self.device) for values in self.files.coder.network_inputs(symbols)]
             return self.networks.draw_pixels(*inputs, output=output).cpu().numpy()
 
@@ -237,15 +242,18 @@ def _with_share(result: bytes | TooLarge, chunks: Chunks) -> bytes | TooLarge:
 
 
 @lru_cache(maxsize=4)
-def load_model(name: str = DEFAULT_MODEL, device: str = "auto") -> Codec:
+def load_model(name: str = DEFAULT_MODEL, device: str = "auto", precision: str = "auto") -> Codec:
     """A codec ready to use; the same object for the same arguments.
 
     Args:
         name: a model that is shipped or in the user's folder, or the path of a weights file.
         device: "auto" takes a GPU when there is one; else what torch calls it.
+        precision: what face-1024 is drawn in, one of PRECISIONS; "auto" is float32, and float16 for batches on a
+            GPU. Symbols, and so files, are the same in all.
 
     Raises:
-        WrongModel: there is no such model, its file is not usable, or there is no such device.
+        WrongModel: there is no such model, its file is not usable, there is no such device, or it has no
+            arithmetic of the precision.
     """
     import torch
 
@@ -256,7 +264,19 @@ def load_model(name: str = DEFAULT_MODEL, device: str = "auto") -> Codec:
         torch.empty(0, device=place)
     except (RuntimeError, AssertionError) as error:
         raise WrongModel(f"device {device!r} is not usable: {str(error).splitlines()[0]}") from error
-    return Codec(read_model(find_model(name)), place)
+    _check_precision(precision, place)
+    return Codec(read_model(find_model(name)), place, precision)
+
+
+def _check_precision(precision: str, device: torch.device) -> None:
+    """Refuses what the device would only imitate, many times slower."""
+    import torch
+
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
+    # What torch itself asks before it hands a convolution in bfloat16 to its library.
+    if precision == "bfloat16" and device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        raise WrongModel("this processor does not compute in bfloat16")
 
 
 def low_resolution_image(data: bytes, model: str = DEFAULT_MODEL, fine_quality: int | None = None) -> np.ndarray:

@@ -48,7 +48,8 @@ class Artist:
 
         Args:
             output: one of the codec's; None means the first.
-            dtype: None takes float16 on a GPU where the model bears it, else float32.
+            dtype: None takes that of the codec's precision: "auto" is float16 on a GPU where the model bears it, else
+                float32.
 
         Raises:
             WrongModel: the weights cannot draw `output`.
@@ -178,5 +179,10 @@ class _Seat:
 
 
 def _usual_dtype(codec: Codec) -> torch.dtype:
-    """float16 on a GPU for face-1024; the published networks were trained and are checked in float32 only."""
+    """The codec's; where it has none, float16 on a GPU for face-1024.
+
+    The published networks were trained and are checked in float32 only.
+    """
+    if codec.precision != "auto":
+        return getattr(torch, codec.precision)
     return torch.float16 if codec.device.type == "cuda" and isinstance(codec.networks, Face1024) else torch.float32

@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from grain_codec.codec import Codec, load_model
+from grain_codec.drawing import Artist
+from grain_codec.errors import WrongModel
 from grain_codec.model.grain import Face1024
 from grain_codec.spec import DrawingSpec
 from grain_codec.weights import find_model, network_tensors, read_model, write_model
@@ -53,3 +55,22 @@ def test_modules_that_draw_change_nothing_of_what_is_transmitted(drawing_codec: 
 def test_each_scalar_of_the_modules_comes_back_from_the_file(drawing_codec: Codec):
     strengths = [layer.strength for layer in drawing_codec.networks.prior.layers]
     assert all(strength.shape == () for strength in strengths)
+
+
+def test_bfloat16_draws_nearly_the_same_of_the_very_same_files(codec: Codec, face: np.ndarray):
+    halved = Codec(codec.files.model, codec.device, "bfloat16")
+    data = codec.encode_face(face, quality=1)
+    assert halved.encode_face(face, quality=1) == data
+    difference = np.abs(halved.decode_face(data).astype(int) - codec.decode_face(data))
+    assert difference.max() > 0 and np.mean(difference <= 1) > 0.99
+    assert Artist(halved).dtype == torch.bfloat16 and Artist(codec).dtype == torch.float32
+
+
+def test_a_precision_is_refused_that_the_processor_only_imitates(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    with pytest.raises(WrongModel, match="bfloat16"):
+        load_model(device="cpu", precision="bfloat16")
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    assert load_model.__wrapped__("face-1024", "cpu", "bfloat16").precision == "bfloat16"
+    with pytest.raises(ValueError, match="float8"):
+        load_model(device="cpu", precision="float8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,3 +38,10 @@ def test_large_networks_are_left_to_torch(small_weights: Path) -> None:
 def test_the_library_leaves_the_threads_alone() -> None:
     load_model.__wrapped__("face-1024", "cpu")
     assert torch.get_num_threads() == 3
+
+
+def test_another_process_loads_the_same_model_the_same_way() -> None:
+    model = LazyModel("face-1024", "cpu", "float32")
+    model.codec()
+    sent = pickle.loads(pickle.dumps(model))
+    assert vars(sent) == vars(LazyModel("face-1024", "cpu", "float32")) and not sent.loaded
