@@ -78,7 +78,7 @@ class LossOptions:
     lpips_lambda: float
     id_lambda: float
     spectrum_lambda: float
-    speck_lambda: float
+    spectrum_window: tuple[int, ...]
     adv_lambda: float
     lpips_weights: tuple[Path, ...]
     lpips_window: int | None
@@ -207,10 +207,13 @@ loss_options = stacked(
         help="Weight of the term against regular patterns: local power that the face has not.",
     ),
     click.option(
-        "--speck-lambda",
-        default=0.0,
+        "--spectrum-window",
+        type=click.IntRange(8),
+        multiple=True,
+        default=(32,),
         show_default=True,
-        help="Weight of the term against specks: dots that the face has not.",
+        metavar="N",
+        help="Side in pixels of its windows, at most half a picture; repeat for several.",
     ),
     click.option("--adv-lambda", default=0.01, show_default=True, help="Weight of the adversarial term."),
     click.option(

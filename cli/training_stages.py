@@ -57,6 +57,7 @@ def train_stage(
 ) -> None:
     """Trains one stage; see `grain-train STAGE --help`."""
     stage, state_path = STAGES[name], options.state_path(name)
+    _refuse_large_windows(model.face_size, loss_options)
     loss = build_loss(stage, loss_options)
     with processes(options.device) as place:
         faces = FaceSet(list(options.data), model.face_size, "bilinear")
@@ -80,6 +81,12 @@ def _refuse_uneven_groups(objective: StageObjective, batch_size: int) -> None:
         raise click.UsageError(f"--batch-size: the discriminator compares groups of {group}; give a multiple.")
 
 
+def _refuse_large_windows(face_size: int, options: LossOptions) -> None:
+    """Raises click.UsageError for windows of the spectral term of which too few lie in a picture."""
+    if options.spectrum_lambda and 2 * max(options.spectrum_window) > face_size:
+        raise click.UsageError(f"--spectrum-window: the pictures have {face_size} pixels; give at most half of that.")
+
+
 def build_loss(stage: Stage, options: LossOptions) -> FaceLoss:
     """The loss of a stage, with the networks that judge.
 
@@ -93,7 +100,6 @@ def build_loss(stage: Stage, options: LossOptions) -> FaceLoss:
         perceptual=options.lpips_lambda,
         identity=options.id_lambda,
         spectrum=options.spectrum_lambda,
-        specks=options.speck_lambda,
         adversarial=options.adv_lambda,
     )
     if weights.perceptual and not options.lpips_weights:
@@ -107,6 +113,7 @@ def build_loss(stage: Stage, options: LossOptions) -> FaceLoss:
         weights,
         perceptual,
         load_identity(options.identity_weights) if weights.identity else None,
+        options.spectrum_window,
     )
 
 

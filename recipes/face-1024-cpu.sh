@@ -24,10 +24,5 @@ stage fusion --minutes 42 --seed 1 --l2-lambda 8 --lpips-lambda 1 --adv-lambda 0
     --learning-rate 8e-4 "$@"
 stage finetune --minutes 25 --seed 2 --l2-lambda 8 --lpips-lambda 1 --adv-lambda 0.1 --spectrum-lambda 2 \
     --discriminator-weights "$run/fusion/Fusion_dis.pt" "$@"
-# A second time, against the specks that perceptual distance and adversary have let through.
-again=$run/again
-stage finetune --exp-dir "$again" --minutes 80 --seed 4 --l2-lambda 8 --lpips-lambda 1 --adv-lambda 0.1 \
-    --spectrum-lambda 2 --speck-lambda 150 --prior-checkpoint "$run/finetune/prior.pt" \
-    --fusion-checkpoint "$run/finetune/fusion.pt" --discriminator-weights "$run/finetune/finetune_dis.pt" "$@"
-grain-train export --exp-dir "$again" -o "$run" \
+grain-train export --exp-dir "$run" -o "$run" --strength 0.7 \
     --origin "Rescaling of the shipped face-1024; prior and fusion by recipes/face-1024-cpu.sh"

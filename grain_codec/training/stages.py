@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from grain_codec.spec import GRID
 from grain_codec.training.adversarial import Adversary
 from grain_codec.training.objectives import Objective, Outcome
-from grain_codec.training.specks import stray_specks
-from grain_codec.training.spectrum import excess_power
+from grain_codec.training.spectrum import WINDOW, excess_power
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,6 @@ class LossWeights:
         perceptual: LPIPS.
         identity: distance between the recogniser's embeddings.
         spectrum: power that the face has not; see `training.spectrum`.
-        specks: dots that the face has not; see `training.specks`.
         adversarial: what the discriminator says.
     """
 
@@ -81,19 +79,30 @@ class LossWeights:
     perceptual: float = 0.8
     identity: float = 0.1
     spectrum: float = 0.0
-    specks: float = 0.0
     adversarial: float = 0.01
 
 
 class FaceLoss(nn.Module):
     """The weighted sum of all terms; see `LossWeights`."""
 
-    def __init__(self, weights: LossWeights, perceptual: nn.Module | None = None, identity: nn.Module | None = None):
-        """The two distances, (`[B, 3, S, S]`, `[B, 3, S, S]`) in [-1, 1] -> `[B]`, may be missing at weight zero."""
+    def __init__(
+        self,
+        weights: LossWeights,
+        perceptual: nn.Module | None = None,
+        identity: nn.Module | None = None,
+        spectrum_windows: tuple[int, ...] = (WINDOW,),
+    ):
+        """The networks that judge may be missing at weight zero.
+
+        Args:
+            perceptual, identity: distances, (`[B, 3, S, S]`, `[B, 3, S, S]`) in [-1, 1] -> `[B]`.
+            spectrum_windows: sides of the windows of the spectral term, in pixels; their mean is taken.
+        """
         super().__init__()
         assert perceptual is not None or not weights.perceptual
         assert identity is not None or not weights.identity
         self.weights, self.perceptual, self.identity = weights, perceptual, identity
+        self.spectrum_windows = spectrum_windows
 
     def forward(
         self, picture: Tensor, face: Tensor, lr: Tensor | None = None, adversary: Adversary | None = None
@@ -117,9 +126,8 @@ class FaceLoss(nn.Module):
         if self.weights.identity:
             terms["identity"] = self.identity(picture, face).mean()
         if self.weights.spectrum:
-            terms["spectrum"] = excess_power(picture, face).mean()
-        if self.weights.specks:
-            terms["specks"] = stray_specks(picture, face).mean()
+            excess = [excess_power(picture, face, window).mean() for window in self.spectrum_windows]
+            terms["spectrum"] = sum(excess) / len(excess)
         if self.weights.adversarial and adversary is not None:
             terms["adversarial"] = adversary.generator_loss(face, picture)
         loss = sum(getattr(self.weights, name) * term for name, term in terms.items())

@@ -55,3 +55,19 @@ def test_each_picture_has_a_cost_of_its_own(face: Tensor):
     pictures = torch.cat([face, face + checkers(4 / 255)])
     first, second = excess_power(pictures, face.expand(2, -1, -1, -1)).tolist()
     assert first == 0 and second == pytest.approx(excess_power(pictures[1:], face).item())
+
+
+def test_what_repeats_from_cell_to_cell_is_seen_best_in_windows_of_several_cells():
+    """Faint dots 16 pixels apart, as a model of 16x16 cells leaves them on 256 pixels, over hair that has no period."""
+    generator = torch.Generator().manual_seed(7)
+    hair, other = (0.03 * torch.randn(1, 3, 256, 256, generator=generator) for _ in range(2))
+    dots = torch.zeros(256, 256)
+    dots[5::16, 9::16] = 0.2
+    large, small = (excess_power(other + dots, hair, window) - excess_power(other, hair, window) for window in (128, 32))
+    assert large.item() > 2 * small.item() > 0
+
+
+def test_noise_below_the_floor_is_not_seen_in_any_window():
+    noise = 0.5 / 255 * torch.randn(1, 3, 256, 256, generator=torch.Generator().manual_seed(8))
+    flat = torch.zeros(1, 3, 256, 256)
+    assert all(excess_power(noise, flat, window).item() < 0.02 for window in (32, 128))
