@@ -69,12 +69,12 @@ class FakeCodec:
     device, spec = torch.device("cpu"), None
 
     def __init__(self) -> None:
-        self.loads: list[tuple[str, str]] = []
+        self.loads: list[tuple[str, str, str]] = []
         self.calls: list[tuple] = []
         self.failure: BaseException | None = None
 
-    def load(self, name: str, device: str) -> FakeCodec:
-        self.loads.append((name, device))
+    def load(self, name: str, device: str, precision: str) -> FakeCodec:
+        self.loads.append((name, device, precision))
         return self
 
     def encode_face(self, *arguments: object) -> bytes:
@@ -235,7 +235,7 @@ def test_model_is_loaded_once_and_not_for_nothing(folder: Path, fake: FakeCodec)
     Path("other.png").write_bytes(Path("face.png").read_bytes())
     weights = str(find_model("face-1024"))
     assert encoding("notes.txt", "face.png", "other.png", "-m", weights, "--device", "cuda:1").exit_code == 1
-    assert fake.loads == [(weights, "cuda:1")]
+    assert fake.loads == [(weights, "cuda:1", "auto")]
 
 
 def test_options_reach_the_codec(folder: Path, fake: FakeCodec) -> None:
@@ -300,3 +300,15 @@ def test_usage_errors(
 @pytest.mark.parametrize("run", [encoding, decoding])
 def test_version(run: Callable[..., Result]) -> None:
     assert run("--version").output.split()[-1] == grain_codec.version.VERSION
+
+
+def test_a_precision_that_the_processor_lacks_is_one_line_and_no_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert encoding("face.png", "-q", "1").exit_code == 0
+    assert decoding("face.grain", "-o", "plain.bmp", "--precision", "float32", "--device", "cpu").exit_code == 0
+    before = names(folder)
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    result = decoding("face.grain", "-o", "halved.bmp", "--precision", "bfloat16", "--device", "cpu")
+    assert result.exit_code == 1 and result.output.count("\n") == 1 and "bfloat16" in result.output
+    assert names(folder) == before

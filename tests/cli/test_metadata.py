@@ -57,7 +57,7 @@ class Recorder:
 
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grain_codec.codec, "load_model", lambda name, device: Recorder())
+    monkeypatch.setattr(grain_codec.codec, "load_model", lambda name, device, precision: Recorder())
 
 
 def encoding(*arguments: str) -> Result:
