@@ -55,8 +55,8 @@ class FaceFiles:
         if carrier == "grain":
             fine_quality, payload = stored
             return container.pack(container.StoredFace(fine_quality, self.model.coding_fingerprint, payload, chunks))
-        pixels = self.coder.to_low_resolution(symbols)
-        return png_carrier.pack(png_carrier.Carrier(pixels, symbols.fine_quality, self.model.coding_fingerprint, chunks))
+        pixels, fingerprint = self.coder.to_low_resolution(symbols), self.model.coding_fingerprint
+        return png_carrier.pack(png_carrier.Carrier(pixels, symbols.fine_quality, fingerprint, chunks))
 
     def read(self, data: bytes, fine_quality: int | None = None) -> AnySymbols:
         """The symbols in a file of either kind.
