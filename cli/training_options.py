@@ -79,6 +79,7 @@ class LossOptions:
     id_lambda: float
     spectrum_lambda: float
     spectrum_window: tuple[int, ...]
+    lattice_lambda: float
     adv_lambda: float
     lpips_weights: tuple[Path, ...]
     lpips_window: int | None
@@ -214,6 +215,12 @@ loss_options = stacked(
         show_default=True,
         metavar="N",
         help="Side in pixels of its windows, at most half a picture; repeat for several.",
+    ),
+    click.option(
+        "--lattice-lambda",
+        default=0.0,
+        show_default=True,
+        help="Weight of the term against detail at the same places of all 16x16 cells.",
     ),
     click.option("--adv-lambda", default=0.01, show_default=True, help="Weight of the adversarial term."),
     click.option(

@@ -100,6 +100,7 @@ def build_loss(stage: Stage, options: LossOptions) -> FaceLoss:
         perceptual=options.lpips_lambda,
         identity=options.id_lambda,
         spectrum=options.spectrum_lambda,
+        lattice=options.lattice_lambda,
         adversarial=options.adv_lambda,
     )
     if weights.perceptual and not options.lpips_weights:

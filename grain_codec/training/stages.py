@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from grain_codec.spec import GRID
 from grain_codec.training.adversarial import Adversary
+from grain_codec.training.lattice import lattice_strength
 from grain_codec.training.objectives import Objective, Outcome
 from grain_codec.training.spectrum import WINDOW, excess_power
 
@@ -71,6 +72,7 @@ class LossWeights:
         perceptual: LPIPS.
         identity: distance between the recogniser's embeddings.
         spectrum: power that the face has not; see `training.spectrum`.
+        lattice: detail at the same places of every cell; see `training.lattice`.
         adversarial: what the discriminator says.
     """
 
@@ -79,6 +81,7 @@ class LossWeights:
     perceptual: float = 0.8
     identity: float = 0.1
     spectrum: float = 0.0
+    lattice: float = 0.0
     adversarial: float = 0.01
 
 
@@ -128,6 +131,8 @@ class FaceLoss(nn.Module):
         if self.weights.spectrum:
             excess = [excess_power(picture, face, window).mean() for window in self.spectrum_windows]
             terms["spectrum"] = sum(excess) / len(excess)
+        if self.weights.lattice:
+            terms["lattice"] = lattice_strength(picture)
         if self.weights.adversarial and adversary is not None:
             terms["adversarial"] = adversary.generator_loss(face, picture)
         loss = sum(getattr(self.weights, name) * term for name, term in terms.items())
