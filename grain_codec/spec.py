@@ -112,6 +112,8 @@ class DrawingSpec(Spec):
         fusion_widths: channels of the fusion at 32, 64, ... `size` / 2 pixels.
         fusion_blocks: residual blocks of the fusion at the same scales.
         noise_channels: channels of the fixed noise at each of these scales, of which the fusion makes texture.
+        repetition_window: side, in cells, of the neighbourhood whose mean cell is taken out of what the fusion adds;
+            0 leaves it in.
     """
 
     size: int = bounded(256, 4 * GRID, 2048)
@@ -122,6 +124,7 @@ class DrawingSpec(Spec):
     fusion_widths: tuple[int, ...] = bounded((96, 48, 24), 4, 1024)
     fusion_blocks: tuple[int, ...] = bounded((3, 1, 1), 0, 32)
     noise_channels: int = bounded(4, 1, 16)
+    repetition_window: int = bounded(3, 0, GRID - 1)
 
     def check(self) -> None:
         """See `Spec.check`."""
@@ -129,6 +132,7 @@ class DrawingSpec(Spec):
         self._require(GRID << len(self.prior_widths) == self.size, "prior_widths")
         self._require(len(self.fusion_widths) == len(self.prior_widths) - 1, "fusion_widths")
         self._require(len(self.fusion_blocks) == len(self.fusion_widths), "fusion_blocks")
+        self._require(self.repetition_window == 0 or self.repetition_window % 2 == 1, "repetition_window")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@
 set -euo pipefail
 faces=$1 others=$2 lpips=$3 identity=$4 run=$5
 shift 5
+repeating=$(dirname "$0")/face-1024-repeating.json
 export OMP_NUM_THREADS=1
 
 stage() {
@@ -19,10 +20,17 @@ stage() {
         --id-lambda 0.2 --average 0.99 --validation-faces 12 --validate-every 250 --checkpoint-every 100 "$@"
 }
 
-stage prior --minutes 10 --l2-lambda 16 --lpips-lambda 0.5 --adv-lambda 0 --spectrum-lambda 2 "$@"
-stage fusion --minutes 42 --seed 1 --l2-lambda 8 --lpips-lambda 1 --adv-lambda 0.05 --spectrum-lambda 2 \
-    --learning-rate 8e-4 "$@"
-stage finetune --minutes 25 --seed 2 --l2-lambda 8 --lpips-lambda 1 --adv-lambda 0.1 --spectrum-lambda 2 \
-    --discriminator-weights "$run/fusion/Fusion_dis.pt" "$@"
-grain-train export --exp-dir "$run" -o "$run" --strength 0.7 \
+stage prior -m "$repeating" --minutes 10 --l2-lambda 16 --lpips-lambda 0.5 --adv-lambda 0 --spectrum-lambda 2 "$@"
+stage fusion -m "$repeating" --minutes 42 --seed 1 --l2-lambda 8 --lpips-lambda 1 --adv-lambda 0.05 \
+    --spectrum-lambda 2 --learning-rate 8e-4 "$@"
+stage finetune -m "$repeating" --minutes 25 --seed 2 --l2-lambda 8 --lpips-lambda 1 --adv-lambda 0.1 \
+    --spectrum-lambda 2 --discriminator-weights "$run/fusion/Fusion_dis.pt" "$@"
+stage finetune --exp-dir "$run/unrepeating" --minutes 45 --seed 6 --l2-lambda 8 --lpips-lambda 1 --adv-lambda 0.1 \
+    --spectrum-lambda 2 --learning-rate 6e-4 --schedule constant --prior-checkpoint "$run/finetune/prior.pt" \
+    --fusion-checkpoint "$run/finetune/fusion.pt" --discriminator-weights "$run/finetune/finetune_dis.pt" "$@"
+before=$run/unrepeating/finetune
+stage finetune --exp-dir "$run/even" --minutes 38 --seed 8 --l2-lambda 8 --lpips-lambda 1 --adv-lambda 0.2 \
+    --spectrum-lambda 2 --lattice-lambda 1.5 --learning-rate 6e-4 --prior-checkpoint "$before/prior.pt" \
+    --fusion-checkpoint "$before/fusion.pt" --discriminator-weights "$before/finetune_dis.pt" "$@"
+grain-train export --exp-dir "$run/even" -o "$run" \
     --origin "Rescaling of the shipped face-1024; prior and fusion by recipes/face-1024-cpu.sh"

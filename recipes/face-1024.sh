@@ -16,7 +16,7 @@ stage() {
     grain-train "$name" -m "$sizes" --data "$faces" --validation "$others" --exp-dir "$run" \
         --lpips-weights "$lpips" --lpips-window 256 --identity-weights "$identity" \
         --l2-lambda 8 --lpips-lambda 1 --id-lambda 0.2 --flips --average 0.999 \
-        --spectrum-lambda 0.5 --spectrum-window 32 --spectrum-window 256 \
+        --spectrum-lambda 0.5 --spectrum-window 32 --spectrum-window 256 --lattice-lambda 1.5 \
         --precision auto --workers 14 --checkpoint-every 500 --validate-every 2000 "$@"
 }
 

@@ -96,6 +96,7 @@ def test_an_unknown_family_is_refused(family: object):
         (ModelSpec(), "drawing", {}),
         (ModelSpec(), "drawing", 3),
         (ModelSpec(drawing=DrawingSpec()), "drawing", json.loads(DrawingSpec(size=512).to_json())),
+        (ModelSpec(drawing=DrawingSpec()), "drawing", json.loads(DrawingSpec(repetition_window=2).to_json())),
         (Grain2022Spec(), "width", 1 << 30),
         (Grain2022Spec(), "encoder_blocks", -1),
         (Grain2022Spec(), "image_size", 1000),

@@ -3,7 +3,8 @@
 From 32 px up, at each scale: what is known so far, the decoded view folded to that scale, the prior's
 features there, and noise, since texture made of nothing else repeats itself. What comes out is added to
 the interpolated view, so that an untrained module gives `rescaled`, and a trained one only draws what
-the view lacks.
+the view lacks. The prior draws from 16x16 cells, and perceptual distances reward a pattern that repeats in
+every one of them, which eyes do not forgive: so what neighbouring cells have in common is not added.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ class Fusion(nn.Module):
             x = blocks(enter(torch.cat([x, self._view_at(view, scale) - 0.5, drawn, noise], 1)))
         full = self.drawing.size
         faithful = F.interpolate(view, (full, full), mode="bicubic", align_corners=False)
-        return faithful + inverse_haar(self.leave(F.leaky_relu(x, 0.2)))
+        added = inverse_haar(self.leave(F.leaky_relu(x, 0.2)))
+        return faithful + without_repetition(added, self.drawing.repetition_window)
 
     def _view_at(self, view: Tensor, size: int) -> Tensor:
         """The view folded or interpolated to a scale, `[B, 3 * F * F, S, S]`."""
@@ -71,3 +73,18 @@ class Fusion(nn.Module):
         if size == self.view_size:
             return view
         return F.interpolate(view, (size, size), mode="bicubic", align_corners=False)
+
+
+def without_repetition(added: Tensor, window: int) -> Tensor:
+    """Pictures `[B, C, D, D]` less the mean of the cells around each cell, itself among them, sample by sample.
+
+    Args:
+        added: what is drawn, in cells of D / 16 pixels.
+        window: side of the neighbourhood in cells, odd; 0 takes nothing away.
+    """
+    if not window:
+        return added
+    cell = added.shape[-1] // GRID
+    cells = F.pixel_unshuffle(added, cell)
+    mean = F.avg_pool2d(cells, window, stride=1, padding=window // 2, count_include_pad=False)
+    return F.pixel_shuffle(cells - mean, cell)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from grain_codec.model.fixed_noise import fixed_noise
-from grain_codec.model.fusion import Fusion
+from grain_codec.model.fusion import Fusion, without_repetition
 from grain_codec.model.grain import Face1024
 from grain_codec.model.prior import Prior
 from grain_codec.spec import DrawingSpec, ModelSpec
@@ -82,6 +82,37 @@ def test_the_fusion_has_noise_that_needs_no_storing(view):
     noise = fixed_noise(4, 64)
     assert (noise[0, 0, 0, :4] * (65535 / 12) ** 0.5 + 127.5).round().tolist() == [196, 230, 119, 166]
     assert abs(noise.mean()) < 0.02 and abs(noise.var() - 1) < 0.02
+
+
+def test_what_repeats_in_every_cell_is_taken_out():
+    cell = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    repeated = cell.repeat(1, 1, 16, 16)
+    torch.testing.assert_close(without_repetition(repeated, 3), torch.zeros(1, 3, 128, 128), atol=1e-6, rtol=0)
+    assert torch.equal(without_repetition(repeated, 0), repeated)
+
+
+def test_what_one_cell_has_alone_stays_but_for_the_share_that_its_neighbours_lose():
+    """Nine cells share a mean, six at an edge and four in a corner."""
+    added = torch.zeros(1, 1, 128, 128)
+    added[0, 0, 8 * 5 + 2, 8 * 7 + 3] = 9.0
+    added[0, 0, 0, 0] = 12.0
+    left = without_repetition(added, 3)[0, 0]
+    assert left[8 * 5 + 2, 8 * 7 + 3] == 8.0 and left[8 * 4 + 2, 8 * 8 + 3] == -1.0
+    assert left[0, 0] == 9.0 and left[0, 8] == -2.0 and left[8, 8] == pytest.approx(-12 / 9)
+    assert (left != 0).sum() == 9 + 4
+
+
+def test_the_fusion_adds_nothing_that_neighbouring_cells_share(view):
+    """What it adds is filtered, whole: a twin that may repeat, filtered afterwards, is equal to it."""
+    torch.manual_seed(0)
+    _, features = Prior(SMALL, VIEW_SIZE)(view, STEP)
+    fusion, repeating = Fusion(SMALL, VIEW_SIZE), Fusion(dataclasses.replace(SMALL, repetition_window=0), VIEW_SIZE)
+    torch.nn.init.normal_(fusion.leave.weight)
+    torch.nn.init.normal_(fusion.leave.bias)
+    repeating.load_state_dict(fusion.state_dict())
+    faithful = F.interpolate(view, (128, 128), mode="bicubic", align_corners=False)
+    expected = without_repetition(repeating(view, STEP, features) - faithful, 3)
+    torch.testing.assert_close(fusion(view, STEP, features) - faithful, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_a_drawn_picture_of_the_whole_model_has_the_models_size(view):
