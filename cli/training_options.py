@@ -220,7 +220,7 @@ loss_options = stacked(
         "--lattice-lambda",
         default=0.0,
         show_default=True,
-        help="Weight of the term against detail at the same places of all 16x16 cells.",
+        help="Weight of the term against detail at the same places of every cell of the 16x16 grid.",
     ),
     click.option("--adv-lambda", default=0.01, show_default=True, help="Weight of the adversarial term."),
     click.option(

@@ -113,7 +113,7 @@ class DrawingSpec(Spec):
         fusion_blocks: residual blocks of the fusion at the same scales.
         noise_channels: channels of the fixed noise at each of these scales, of which the fusion makes texture.
         repetition_window: side, in cells, of the neighbourhood whose mean cell is taken out of what the fusion adds;
-            0 leaves it in.
+            odd and at least 3, or 0, which leaves it in.
     """
 
     size: int = bounded(256, 4 * GRID, 2048)
@@ -132,7 +132,7 @@ class DrawingSpec(Spec):
         self._require(GRID << len(self.prior_widths) == self.size, "prior_widths")
         self._require(len(self.fusion_widths) == len(self.prior_widths) - 1, "fusion_widths")
         self._require(len(self.fusion_blocks) == len(self.fusion_widths), "fusion_blocks")
-        self._require(self.repetition_window == 0 or self.repetition_window % 2 == 1, "repetition_window")
+        self._require(self.repetition_window == 0 or self.repetition_window in range(3, GRID, 2), "repetition_window")
 
 
 @dataclass(frozen=True)

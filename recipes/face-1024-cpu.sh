@@ -5,6 +5,7 @@
 #
 # FACES and OTHERS are folders or tar shards to train on and to look at, LPIPS and IDENTITY the weights of the
 # networks that judge, RUN is where the files go. Options are those of grain-train and come last, so they win.
+# The fusion may add what all cells share at first, and that is filtered out later: so it came to be.
 set -euo pipefail
 faces=$1 others=$2 lpips=$3 identity=$4 run=$5
 shift 5
@@ -25,12 +26,12 @@ stage fusion -m "$repeating" --minutes 42 --seed 1 --l2-lambda 8 --lpips-lambda 
     --spectrum-lambda 2 --learning-rate 8e-4 "$@"
 stage finetune -m "$repeating" --minutes 25 --seed 2 --l2-lambda 8 --lpips-lambda 1 --adv-lambda 0.1 \
     --spectrum-lambda 2 --discriminator-weights "$run/fusion/Fusion_dis.pt" "$@"
-stage finetune --exp-dir "$run/unrepeating" --minutes 45 --seed 6 --l2-lambda 8 --lpips-lambda 1 --adv-lambda 0.1 \
+stage finetune --exp-dir "$run/filtered" --minutes 45 --seed 6 --l2-lambda 8 --lpips-lambda 1 --adv-lambda 0.1 \
     --spectrum-lambda 2 --learning-rate 6e-4 --schedule constant --prior-checkpoint "$run/finetune/prior.pt" \
     --fusion-checkpoint "$run/finetune/fusion.pt" --discriminator-weights "$run/finetune/finetune_dis.pt" "$@"
-before=$run/unrepeating/finetune
-stage finetune --exp-dir "$run/even" --minutes 38 --seed 8 --l2-lambda 8 --lpips-lambda 1 --adv-lambda 0.2 \
-    --spectrum-lambda 2 --lattice-lambda 1.5 --learning-rate 6e-4 --prior-checkpoint "$before/prior.pt" \
-    --fusion-checkpoint "$before/fusion.pt" --discriminator-weights "$before/finetune_dis.pt" "$@"
-grain-train export --exp-dir "$run/even" -o "$run" \
+filtered=$run/filtered/finetune
+stage finetune --exp-dir "$run/lattice" --minutes 38 --seed 8 --l2-lambda 8 --lpips-lambda 1 --adv-lambda 0.2 \
+    --spectrum-lambda 2 --lattice-lambda 1.5 --learning-rate 6e-4 --prior-checkpoint "$filtered/prior.pt" \
+    --fusion-checkpoint "$filtered/fusion.pt" --discriminator-weights "$filtered/finetune_dis.pt" "$@"
+grain-train export --exp-dir "$run/lattice" -o "$run" \
     --origin "Rescaling of the shipped face-1024; prior and fusion by recipes/face-1024-cpu.sh"

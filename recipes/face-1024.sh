@@ -16,12 +16,12 @@ stage() {
     grain-train "$name" -m "$sizes" --data "$faces" --validation "$others" --exp-dir "$run" \
         --lpips-weights "$lpips" --lpips-window 256 --identity-weights "$identity" \
         --l2-lambda 8 --lpips-lambda 1 --id-lambda 0.2 --flips --average 0.999 \
-        --spectrum-lambda 0.5 --spectrum-window 32 --spectrum-window 256 --lattice-lambda 1.5 \
+        --spectrum-lambda 0.5 --spectrum-window 32 --spectrum-window 256 \
         --precision auto --workers 14 --checkpoint-every 500 --validate-every 2000 "$@"
 }
 
 stage prior --batch-size 16 --minutes 7 --adv-lambda 0.01 "$@"
-stage fusion --batch-size 16 --minutes 10 --adv-lambda 0.02 "$@"
-stage finetune --batch-size 16 --minutes 8 --adv-lambda 0.02 "$@"
+stage fusion --batch-size 16 --minutes 10 --adv-lambda 0.02 --lattice-lambda 1.5 "$@"
+stage finetune --batch-size 16 --minutes 8 --adv-lambda 0.02 --lattice-lambda 1.5 "$@"
 grain-train export -m "$sizes" --exp-dir "$run" -o "$run" \
     --origin "Rescaling of the shipped face-1024; prior and fusion by recipes/face-1024.sh"

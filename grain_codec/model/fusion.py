@@ -63,7 +63,7 @@ class Fusion(nn.Module):
             x = blocks(enter(torch.cat([x, self._view_at(view, scale) - 0.5, drawn, noise], 1)))
         full = self.drawing.size
         faithful = F.interpolate(view, (full, full), mode="bicubic", align_corners=False)
-        added = inverse_haar(self.leave(F.leaky_relu(x, 0.2)))
+        added = inverse_haar(self.leave(F.leaky_relu(x, 0.2))).float()
         return faithful + without_repetition(added, self.drawing.repetition_window)
 
     def _view_at(self, view: Tensor, size: int) -> Tensor:
@@ -77,6 +77,8 @@ class Fusion(nn.Module):
 
 def without_repetition(added: Tensor, window: int) -> Tensor:
     """Pictures `[B, C, D, D]` less the mean of the cells around each cell, itself among them, sample by sample.
+
+    Shading and colour that are smooth over the neighbourhood go too: those the faithful view has already.
 
     Args:
         added: what is drawn, in cells of D / 16 pixels.

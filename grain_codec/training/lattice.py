@@ -18,25 +18,26 @@ COARSEST_SCALE = 128
 """Side in pixels of the coarsest picture whose detail is looked at."""
 
 FLOOR = 1e-5
-"""Power around a place below which detail counts less: about that of one level of 255."""
+"""Power around a place below which detail counts less: that of 0.4 levels of 255."""
 
 LEAST_SHARE = 1e-3
-"""Share of the power around it below which a place counts as empty."""
+"""Share of the power around them below which places count as empty."""
 
 
 def lattice_strength(pictures: Tensor) -> Tensor:
     """How unevenly detail is spread over the places of a cell.
 
     Detail is what differs from the mean of its 3x3 pixels, in brightness and two colour differences, at every
-    scale from the pictures' own to 128 px. It is measured against that of the cells around, so that skin counts
-    as much as hair.
+    scale from the pictures' own to 128 px. It counts by its share of the power in the cells around, so that skin
+    counts as much as hair.
 
     Args:
         pictures: `[B, 3, S, S]`, nominally in [-1, 1], S = 16 times a power of two.
 
     Returns:
         A scalar, the mean over scales and planes of the variance, over the places of a cell, of the logarithm
-        (base e) of the detail there, which is a mean over all cells of all pictures.
+        (base e) of the mean detail there, over all cells of all pictures. Chance alone gives it more the fewer
+        these are.
     """
     red, green, blue = pictures.float().unbind(1)
     planes = torch.stack([(red + green + blue) / 3, red - green, blue - green], 1)
@@ -48,7 +49,7 @@ def lattice_strength(pictures: Tensor) -> Tensor:
 
 
 def _unevenness(planes: Tensor) -> Tensor:
-    """The same of one scale, `[B, C, S, S]` -> a scalar."""
+    """`lattice_strength` at one scale, of planes `[B, C, S, S]`."""
     cell = planes.shape[-1] // GRID
     padded = F.pad(planes, (1, 1, 1, 1), mode="replicate")
     power = (planes - F.avg_pool2d(padded, 3, 1)).square()

@@ -19,8 +19,10 @@ from grain_codec.training.trainer import Recipe, Trainer
 
 DRAWING = DrawingSpec(
     size=128, code_width=8, position_channels=2, prior_widths=(16, 16, 8), prior_blocks=1, fusion_widths=(16, 8),
-    fusion_blocks=(1, 1),
+    fusion_blocks=(1, 1), repetition_window=0,
 )  # fmt: skip
+"""The pictures' stripes repeat from cell to cell, and the fusion is to learn them."""
+
 SPEC = ModelSpec(
     image_size=128, view_size=64, thumbnail_components=16, detail_components=8, neighbour_components=4,
     predictor_width=8, predictor_blocks=1, enhancement_width=8, enhancement_blocks=1, drawing=DRAWING,

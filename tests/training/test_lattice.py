@@ -65,8 +65,14 @@ def test_blurred_marks_count_and_the_gradient_takes_them_away(texture: Tensor):
     assert (picture.grad * blurred).sum() > 0
 
 
-def test_larger_and_smaller_pictures_have_cells_in_proportion(texture: Tensor):
-    marked = texture + 0.2 * marks("dot")
-    large = F.interpolate(marked, scale_factor=2, mode="bilinear", align_corners=False)
-    assert lattice_strength(large).item() > 0.5 * lattice_strength(marked).item()
-    assert lattice_strength(torch.rand(3, 3, 64, 64)).item() < 0.2
+@pytest.mark.parametrize("side", [64, 512, 1024])
+def test_cells_are_those_of_the_pictures_size(side: int):
+    """A sixteenth of the side, that is."""
+    cell, generator = side // 16, torch.Generator().manual_seed(5)
+    plain = 0.1 * torch.randn(2, 3, side, side, generator=generator)
+    middle = torch.zeros(cell, cell)
+    middle[cell // 2 :, cell // 2 :][: side // 256 + 1, : side // 256 + 1] = 0.3
+    dots = middle.repeat(16, 16)
+    chance = lattice_strength(plain).item()
+    assert chance < 0.02
+    assert lattice_strength(plain + dots).item() > 2 * chance
