@@ -50,6 +50,8 @@ def started(small_tree: Path, script: Path) -> Iterator[Callable[..., subprocess
             subprocess.Popen(
                 [sys.executable, script, "-r", source, *arguments],
                 start_new_session=True,
+                # Tests that run in the background of a shell have inherited that interrupts are ignored.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
