@@ -93,6 +93,10 @@ class Prior(nn.Module):
         for first, second in zip(self.layers[::2], self.layers[1::2]):
             x = second(first(inverse_haar(x), code), code)
             features.append(x)
+        return self.picture(view, x), features
+
+    def picture(self, view: Tensor, finest: Tensor) -> Tensor:
+        """`prior` from the view and the features of the finest scale; shapes as in `forward`."""
         size = self.drawing.size
         known = F.interpolate(view, (size, size), mode="bicubic", align_corners=False)
-        return known + inverse_haar(self.leave(x)), features
+        return known + inverse_haar(self.leave(finest))

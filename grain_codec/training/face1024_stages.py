@@ -22,6 +22,9 @@ from grain_codec.training.windows import WindowAdversary
 SHOWN_QUALITY = 24
 """Fine quality of the faces on contact sheets."""
 
+FACES_PER_FOLLOWER = 3
+"""Where the prior is trained for the fusion, one face in so many also trains the layer of the prior's own picture."""
+
 DISCRIMINATOR_CHANNELS = {4: 256, 8: 256, 16: 256, 32: 256, 64: 128, 128: 64, 256: 32, 512: 16, 1024: 8}
 
 
@@ -31,17 +34,21 @@ class Face1024Objective(StageObjective):
     def __init__(self, networks: Face1024, stage: Stage, loss: FaceLoss, adversary: Adversary | None = None):
         """Freezes what the stage does not train; `networks` has all three modules."""
         super().__init__(networks, stage, loss, adversary)
-        trained = [networks[name] for name in stage.trains if name != "rescaling"]
-        freeze_all_but(networks, trained)
-        if stage.picture == "fused" and networks.prior in trained:
-            networks.prior.leave.requires_grad_(False)
+        freeze_all_but(networks, [networks[name] for name in stage.trains if name != "rescaling"])
+        self.prior_follows = stage.picture == "fused" and "prior" in stage.trains
         frozen = [f"networks.{name}" for name in networks if name == "rescaling" or name not in stage.trains]
         self.restored_elsewhere = ("loss", *frozen)
 
     def draw(self, face: Tensor) -> Drawn:
         """Faces `[B, 3, D, D]` in [-1, 1] there and back, each at a random fine quality."""
         qualities = torch.randint(0, self.networks.spec.fine_qualities, (len(face),))
-        return self._drawn_at(face, qualities)
+        view, step = self.decoded_views(face, qualities)
+        prior, features = self.networks.prior(view, step)
+        if self.stage.picture == "prior":
+            return Drawn(face, prior * 2 - 1)
+        fused = self.networks.fusion(view, step, features) * 2 - 1
+        follower = self._prior_alone(face, view, features[-1]) if self.prior_follows else None
+        return Drawn(face, fused, follower=follower)
 
     def show(self, face: Tensor) -> dict[str, Tensor]:
         """The face, `rescaled` and the stage's picture at one quality, in [-1, 1]."""
@@ -61,9 +68,10 @@ class Face1024Objective(StageObjective):
         found = rescaling.analyse(antialiased_resize(view, GRID).clamp(0, 1), view, step)
         return found.view.float().clamp(0, 1), step
 
-    def _drawn_at(self, face: Tensor, qualities: Tensor) -> Drawn:
-        view, step = self.decoded_views(face, qualities)
-        return Drawn(face, self.networks.draw_natural(view, step, self.stage.picture) * 2 - 1)
+    def _prior_alone(self, face: Tensor, view: Tensor, finest: Tensor) -> Drawn:
+        """The prior's own picture of some faces, drawn from features that it has no say in: one layer's learning."""
+        some = slice(-(-len(face) // FACES_PER_FOLLOWER))
+        return Drawn(face[some], self.networks.prior.picture(view[some], finest[some].detach()) * 2 - 1)
 
 
 def face1024_adversary(drawing: DrawingSpec, stage: Stage, window: int | None = None) -> Adversary:

@@ -151,11 +151,13 @@ class Drawn(NamedTuple):
         face: `[B, 3, S, S]` in [-1, 1], the goal.
         picture: `[B, 3, S, S]`, nominally in [-1, 1].
         lr: see `FaceLoss.forward`.
+        follower: another picture and its goal, which has the same loss but for the adversary.
     """
 
     face: Tensor
     picture: Tensor
     lr: Tensor | None = None
+    follower: Drawn | None = None
 
 
 class StageObjective(Objective, ABC):
@@ -185,4 +187,7 @@ class StageObjective(Objective, ABC):
         """The loss of a batch, its terms, and the pictures for the discriminator step."""
         drawn = self.draw(*batch)
         loss, figures = self.loss(drawn.picture, drawn.face, drawn.lr, self.adversary)
+        if drawn.follower is not None:
+            following, _ = self.loss(drawn.follower.picture, drawn.follower.face)
+            loss, figures["follower"] = loss + following, following.detach()
         return Outcome(loss, figures, drawn.face, drawn.picture.detach().float())

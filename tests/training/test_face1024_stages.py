@@ -77,6 +77,24 @@ def test_gradients_reach_exactly_what_the_stage_trains(networks: Face1024, pictu
     assert {key.split(".")[0] for key in reached} == TRAINED[name]
 
 
+def test_in_the_last_stage_the_priors_own_picture_follows_and_has_no_say(networks: Face1024, pictures: Tensor):
+    """Its last layer learns its own picture; the gradients of all others are those of `fused` alone."""
+    following, deaf = objective_of(networks, "finetune", 0.0), objective_of(networks, "finetune", 0.0)
+    deaf.prior_follows = False
+    nn.init.normal_(networks.fusion.leave.weight, std=0.1)
+    nn.init.normal_(networks.prior.leave.weight, std=0.1)
+    gradients = []
+    for objective in (following, deaf):
+        networks.zero_grad(set_to_none=True)
+        torch.manual_seed(5)
+        objective(pictures).loss.backward()
+        gradients.append({key: value.grad for key, value in networks.named_parameters() if value.grad is not None})
+    own = {"prior.leave.weight", "prior.leave.bias"}
+    assert gradients[0].keys() - gradients[1].keys() == own
+    for key, of_fused_alone in gradients[1].items():
+        torch.testing.assert_close(gradients[0][key], of_fused_alone)
+
+
 @pytest.mark.parametrize("name", list(TRAINED))
 def test_a_stage_lowers_its_loss_and_leaves_the_rescaling_module_alone(
     networks: Face1024, pictures: Tensor, name: str, tmp_path: Path
