@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from grain_codec.cli.batch import complain, orderly_exit
-from grain_codec.cli.progress import duration
+from grain_codec.cli.progress import duration, on_terminal
 from grain_codec.cli.report import EXIT_FAILED
 from grain_codec.cli.workers import available_cores
 from grain_codec.errors import GrainError
@@ -151,7 +151,7 @@ class ProgressTold:
     """Says on standard error how far a run is: on a terminal in one line, else a line now and then."""
 
     def __init__(self, quiet: bool):
-        self._quiet, self._on_terminal = quiet, sys.stderr.isatty()
+        self._quiet, self._on_terminal = quiet, on_terminal()
         self._told = time.monotonic()
 
     def start(self, plan: Plan, faces: list[FaceFile], jobs: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 
@@ -26,17 +26,20 @@ def ignores_case(folder: str) -> bool:
         return False
 
 
-def refuse_collisions(jobs: Iterable[Job], ignores_case: Callable[[str], bool] = ignores_case) -> None:
+def refuse_collisions(
+    jobs: Iterable[Job], also_read: Sequence[str] = (), ignores_case: Callable[[str], bool] = ignores_case
+) -> None:
     """Refuses jobs of which one would destroy a source or another's result.
 
     Args:
         jobs: can be gone through several times. Of each only two or three hashes are held.
+        also_read: paths of further inputs, which belong to no job alone.
         ignores_case: tells it of the folder of a path.
 
     Raises:
         click.UsageError: naming the files.
     """
-    sources = {hash(_identity(job.source)) for job in jobs if job.source != STANDARD_STREAM}
+    sources = {hash(_identity(source)) for source in _inputs(jobs, also_read)}
     targets: set[int] = set()
     folded: set[int] = set()
     for position, job in enumerate(jobs):
@@ -44,7 +47,7 @@ def refuse_collisions(jobs: Iterable[Job], ignores_case: Callable[[str], bool] =
             continue
         identity = _identity(job.target)
         if hash(identity) in sources:
-            _refuse_overwritten_source(jobs, job, identity)
+            _refuse_overwritten_source(_inputs(jobs, also_read), job, identity)
         if hash(identity) in targets:
             _refuse_second_writer(islice(jobs, position), job, identity, _identity)
         targets.add(hash(identity))
@@ -55,9 +58,15 @@ def refuse_collisions(jobs: Iterable[Job], ignores_case: Callable[[str], bool] =
         folded.add(hash(identity.casefold()))
 
 
-def _refuse_overwritten_source(jobs: Iterable[Job], job: Job, identity: object) -> None:
+def _inputs(jobs: Iterable[Job], also_read: Sequence[str]) -> Iterator[str]:
+    """The paths of all that is read."""
+    yield from also_read
+    yield from (job.source for job in jobs if job.source != STANDARD_STREAM)
+
+
+def _refuse_overwritten_source(inputs: Iterable[str], job: Job, identity: object) -> None:
     """Refuses a target that is a source; equal hashes alone are no proof."""
-    if any(_identity(other.source) == identity for other in jobs if other.source != STANDARD_STREAM):
+    if any(_identity(source) == identity for source in inputs):
         raise click.UsageError(f"{job.target_name} is an input and would be overwritten; name another output.")
 
 

@@ -18,7 +18,7 @@ from grain_codec.cli.paths import (
     times_of,
     write_target,
 )
-from grain_codec.cli.tasks import RunImpossible, Task, reason_of
+from grain_codec.cli.tasks import Converted, RunImpossible, Task, reason_of
 from grain_codec.cli.urls import is_url
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
@@ -99,16 +99,31 @@ class Conversion:
         converted = self.task(data, job.source_name)
         if self.make_folders and not is_url(job.target):
             os.makedirs(os.path.dirname(job.target) or os.curdir, exist_ok=True)
-        outputs = {job.target: converted.data}
-        outputs |= {numbered(job.target, number): more for number, more in enumerate(converted.further, 2)}
-        for target in outputs:
-            check_target(target, self.force)
+        outputs = self._outputs(job, converted)
         for target, content in outputs.items():
             write_target(target, content, self.force)
             if times is not None:
                 set_times(target, times)
-        size, further_targets = sum(map(len, outputs.values())), tuple(outputs)[1:]
+        size, further_targets = sum(map(len, outputs.values())), tuple(outputs)[:-1]
         return Outcome(job, DONE, len(data), size, notices=converted.notices, further_targets=further_targets)
+
+    def _outputs(self, job: Job, converted: Converted) -> dict[str, bytes]:
+        """What is to be written, the job's own target last: where that is, an interrupted run had written all.
+
+        Raises:
+            OutputExists: one of them is there and may be neither overwritten nor skipped.
+        """
+        outputs = {}
+        for number, more in enumerate(converted.further, 2):
+            target = numbered(job.target, number)
+            try:
+                check_target(target, self.force)
+                outputs[target] = more
+            except OutputExists:
+                if not self.skip_existing:
+                    raise
+        check_target(job.target, self.force)
+        return outputs | {job.target: converted.data}
 
 
 def failure(job: Job, error: Exception) -> Outcome:

@@ -84,11 +84,14 @@ def main(
         raise click.UsageError("--thumbnail is none of the network's pictures; --output contradicts it.")
     if paste is not None and canvas is not None:
         raise click.UsageError("--paste makes an empty canvas; --canvas contradicts it.")
+    if canvas == STANDARD_STREAM:
+        raise click.UsageError("--canvas names a file; standard input is for a .grain file.")
     if (paste or canvas) is not None and (thumbnail or size is not None):
         raise click.UsageError("A face goes back at its own size; --size and --thumbnail contradict that.")
     image_format = _image_format(output_file)
     naming = Naming(".grain file", is_encoded, decoded_name)
-    plan = plan_jobs(inputs, output_file, output_dir, naming, options.recursive)
+    also_read = () if canvas is None else (canvas,)
+    plan = plan_jobs(inputs, output_file, output_dir, naming, options.recursive, also_read)
     lazy_model, place = LazyModel(model, device, precision), (paste is not None, canvas)
     task = DecodeTask(lazy_model, image_format, size, thumbnail, picture, fine_quality, strip_metadata, *place)
     run_and_exit(PROGRAM, plan, output_dir, task, options)

@@ -8,7 +8,8 @@ import sys
 import click
 
 from grain_codec.cli.batch import complain, orderly_exit
-from grain_codec.cli.paths import Job, read_source
+from grain_codec.cli.paths import STANDARD_STREAM, Job, read_source
+from grain_codec.cli.planning import refuse_unusable_input
 from grain_codec.cli.report import EXIT_FAILED
 from grain_codec.cli.tasks import DEFAULT_MODEL, reason_of
 from grain_codec.errors import GrainError
@@ -24,15 +25,21 @@ Rows = dict[str, str | int | float | bool]
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array with an object for each file.")
 @click.option("--test", is_flag=True, help="Only say whether each file is whole.")
 @click.option("-m", "--model", default=DEFAULT_MODEL, show_default=True, help="Name or weights file.")
+@click.option(
+    "--fine-quality",
+    type=click.IntRange(0, 255),
+    metavar="N",
+    help="Fine quality of carriers whose private chunk was stripped.",
+)
 @click.version_option(VERSION, prog_name=PROGRAM)
 @orderly_exit(PROGRAM)
-def main(files: tuple[str, ...], as_json: bool, test: bool, model: str) -> None:
+def main(files: tuple[str, ...], as_json: bool, test: bool, model: str, fine_quality: int | None) -> None:
     """Describe .grain files and 16x16 carriers; FILE may be - for standard input. No network is needed."""
-    if "-" in files and sys.stdin.buffer.isatty():
-        raise click.UsageError("Standard input is a terminal; no file can be read from it.")
+    if STANDARD_STREAM in files:
+        refuse_unusable_input()
     objects = []
     for file in files:
-        objects.append(_describe(file, model, test))
+        objects.append(_describe(file, model, fine_quality, test))
         if not as_json:
             _print_rows(objects[-1], test)
     if as_json:
@@ -40,13 +47,13 @@ def main(files: tuple[str, ...], as_json: bool, test: bool, model: str) -> None:
     sys.exit(EXIT_FAILED if any("error" in rows for rows in objects) else 0)
 
 
-def _describe(file: str, model: str, test: bool) -> Rows:
+def _describe(file: str, model: str, fine_quality: int | None, test: bool) -> Rows:
     """The rows of one file; of a bad one, which is also named on standard error, the row "error"."""
     from grain_codec.codec import describe
 
     name = Job(file, "").source_name
     try:
-        rows = describe(read_source(file), model)
+        rows = describe(read_source(file), model, fine_quality)
     except (GrainError, OSError) as error:
         complain(PROGRAM, name, error)
         return {"file": name, "ok": False, "error": reason_of(error, name)}

@@ -19,6 +19,9 @@ STANDARD_STREAM = "-"
 MOST_INPUT_BYTES = 1 << 29
 """Bound on what is read of one input; an uncompressed picture of 100 million pixels has 300 MB."""
 
+PIECE_BYTES = 1 << 20
+"""What is read at once."""
+
 
 class UnusablePath(GrainError):
     """A path is not something that can be read or written here."""
@@ -98,17 +101,22 @@ def read_source(source: str) -> bytes:
         return _read_bounded(sys.stdin.buffer)
     check_source(source)
     if urls.is_url(source):
-        return urls.read_url(source)
+        with urls.opened(source) as stream:
+            return _read_bounded(stream)
     with open(source, "rb") as file:
         return _read_bounded(file)
 
 
 def _read_bounded(stream: IO[bytes]) -> bytes:
     """All bytes of a stream, which may be one without an end."""
-    data = stream.read(MOST_INPUT_BYTES + 1)
-    if len(data) > MOST_INPUT_BYTES:
-        raise UnusablePath(f"has more than {MOST_INPUT_BYTES} bytes, more than any picture needs")
-    return data
+    # Asked for all at once, Python would allocate the bound.
+    pieces, size = [], 0
+    while piece := stream.read(PIECE_BYTES):
+        pieces.append(piece)
+        size += len(piece)
+        if size > MOST_INPUT_BYTES:
+            raise UnusablePath(f"has more than {MOST_INPUT_BYTES} bytes, more than any picture needs")
+    return b"".join(pieces)
 
 
 def check_source(source: str) -> None:

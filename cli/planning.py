@@ -73,7 +73,12 @@ class Plan:
 
 
 def plan_jobs(
-    inputs: Sequence[str], output: str | None, output_dir: str | None, naming: Naming, recursive: bool = False
+    inputs: Sequence[str],
+    output: str | None,
+    output_dir: str | None,
+    naming: Naming,
+    recursive: bool = False,
+    also_read: Sequence[str] = (),
 ) -> Plan:
     """Pairs every source with its target, before anything is read or written.
 
@@ -82,11 +87,12 @@ def plan_jobs(
         output: the target of the only source, or "-".
         output_dir: folder of all targets, in which trees are mirrored; without it a target lies next to its source.
         recursive: whether folders are entered.
+        also_read: paths of files beside the sources that no job may overwrite.
 
     Raises:
         click.UsageError: the options contradict each other, two jobs would write one file, a job would
-            overwrite a source, a standard stream that is needed is a terminal, or an input is a folder
-            without `recursive`.
+            overwrite a source, a standard stream that is needed is closed or a terminal, or an input is a
+            folder without `recursive`.
     """
     sources = [source for argument in inputs for source in _expanded(argument)]
     output, output_dir = (path and without_file_scheme(path) for path in (output, output_dir))
@@ -99,8 +105,8 @@ def plan_jobs(
         else:
             parts.append(Job(source, output if output is not None else _target(source, output_dir, naming)))
     plan = Plan(parts, output_dir, naming)
-    _refuse_terminals(plan)
-    refuse_collisions(plan)
+    _refuse_unusable_streams(plan)
+    refuse_collisions(plan, also_read)
     return plan
 
 
@@ -139,9 +145,21 @@ def _target(source: str, output_dir: str | None, naming: Naming) -> str:
     return os.path.join(folder, naming.rename(Path(source).name))
 
 
-def _refuse_terminals(plan: Plan) -> None:
+def _refuse_unusable_streams(plan: Plan) -> None:
     """Refuses to wait for a picture to be typed, and to print one."""
-    if sys.stdin.buffer.isatty() and any(job.source == STANDARD_STREAM for job in plan):
-        raise click.UsageError("Standard input is a terminal; no picture can be read from it.")
-    if sys.stdout.buffer.isatty() and any(job.target == STANDARD_STREAM for job in plan):
+    if any(job.source == STANDARD_STREAM for job in plan):
+        refuse_unusable_input()
+    if not any(job.target == STANDARD_STREAM for job in plan):
+        return
+    if sys.stdout is None:
+        raise click.UsageError("Standard output is closed; no data can be written to it.")
+    if sys.stdout.isatty():
         raise click.UsageError("Standard output is a terminal; binary data is not written to it.")
+
+
+def refuse_unusable_input() -> None:
+    """Refuses to read from a standard input that gives no file; raises click.UsageError."""
+    if sys.stdin is None:
+        raise click.UsageError("Standard input is closed; nothing can be read from it.")
+    if sys.stdin.isatty():
+        raise click.UsageError("Standard input is a terminal; no file can be read from it.")

@@ -12,13 +12,18 @@ SECONDS_BETWEEN = 0.1
 RECENT = 100
 
 
+def on_terminal() -> bool:
+    """Whether someone watches standard error."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 class ProgressLine:
     """Counts, rate and time left of a run; writes nothing unless standard error is a terminal."""
 
     def __init__(self, total: int, wanted: bool = True):
         """`total` is the number of files to come."""
         self._total = total
-        self.visible = wanted and total > 1 and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self.visible = wanted and total > 1 and on_terminal() and os.environ.get("TERM") != "dumb"
         self._finished = self._failed = 0
         self._recent = deque([time.monotonic()], maxlen=RECENT + 1)
         self._drawn = 0.0

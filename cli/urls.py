@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import posixpath
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING
 
 from grain_codec.cli.folders import Listing
 from grain_codec.cli.tasks import RunImpossible
+from grain_codec.errors import GrainError
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -28,37 +32,38 @@ def without_file_scheme(path: str) -> str:
 
 
 def is_folder(url: str) -> bool:
-    """Whether there are objects below a URL."""
-    store, path = _store(url)
-    return store.isdir(path)
+    """Whether there are objects below a URL; raises RunImpossible where its store cannot be asked."""
+    with _run_ending(), _opened_store(url) as (store, path):
+        return store.isdir(path)
 
 
 def walk_url(root: str, accepts: Callable[[str], bool]) -> Iterator[Listing]:
-    """What `folders.walk` yields, for a URL."""
-    store, path = _store(root)
-    root = root.rstrip("/")
-    for folder, _, names in store.walk(path):
-        below = posixpath.relpath(folder, path) if folder.strip("/") != path.strip("/") else ""
-        taken = tuple(sorted(filter(accepts, names)))
-        yield Listing(posixpath.join(root, below) if below else root, below, taken, len(names) - len(taken))
+    """What `folders.walk` yields, for a URL; raises RunImpossible where its store cannot be asked."""
+    with _run_ending(), _opened_store(root) as (store, path):
+        root = root.rstrip("/")
+        for folder, _, names in store.walk(path):
+            below = posixpath.relpath(folder, path) if folder.strip("/") != path.strip("/") else ""
+            taken = tuple(sorted(filter(accepts, names)))
+            yield Listing(posixpath.join(root, below) if below else root, below, taken, len(names) - len(taken))
 
 
 def size_of(url: str) -> int | None:
-    """The bytes of an object, None where the store does not tell; raises FileNotFoundError."""
-    store, path = _store(url)
-    return store.info(path)["size"]
+    """The bytes of an object, None where the store does not tell; raises OSError."""
+    with _opened_store(url) as (store, path):
+        return store.info(path)["size"]
 
 
-def read_url(url: str) -> bytes:
-    """All bytes of an object; raises OSError."""
-    store, path = _store(url)
-    return store.cat_file(path)
+@contextmanager
+def opened(url: str) -> Iterator[IO[bytes]]:
+    """An object to read from; raises OSError."""
+    with _opened_store(url) as (store, path), store.open(path, "rb") as stream:
+        yield stream
 
 
 def exists(url: str) -> bool:
-    """Whether there is such an object."""
-    store, path = _store(url)
-    return store.exists(path)
+    """Whether there is such an object; raises OSError."""
+    with _opened_store(url) as (store, path):
+        return store.exists(path)
 
 
 def write_url(url: str, data: bytes, force: bool) -> None:
@@ -68,8 +73,32 @@ def write_url(url: str, data: bytes, force: bool) -> None:
         FileExistsError: the object exists and `force` is not given.
         OSError: it cannot be written.
     """
-    store, path = _store(url)
-    store.pipe_file(path, data, mode="overwrite" if force else "create")
+    with _opened_store(url) as (store, path):
+        store.pipe_file(path, data, mode="overwrite" if force else "create")
+
+
+@contextmanager
+def _opened_store(url: str) -> Iterator[tuple[AbstractFileSystem, str]]:
+    """What `_store` gives; the errors of all stores come as OSError with the URL and a reason."""
+    try:
+        yield _store(url)
+    except (RunImpossible, GrainError, FileExistsError):
+        raise
+    except FileNotFoundError as error:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), url) from error
+    except OSError as error:
+        raise OSError(error.errno or errno.EIO, error.strerror or str(error), url) from error
+    except Exception as error:  # stores raise their libraries' own kinds
+        raise OSError(errno.EIO, f"{type(error).__name__}: {error}", url) from error
+
+
+@contextmanager
+def _run_ending() -> Iterator[None]:
+    """Makes RunImpossible of OSError."""
+    try:
+        yield
+    except OSError as error:
+        raise RunImpossible(f"{error.filename}: {error.strerror}") from error
 
 
 def _store(url: str) -> tuple[AbstractFileSystem, str]:

@@ -30,6 +30,8 @@ UNLOCKABLE_AGE = 24 * 3600
 def write_whole(path: str, data: bytes, force: bool) -> None:
     """Writes a file beside its path, then moves it into place. Interruptions wait until that is done.
 
+    A file that is replaced leaves its permissions to the new one.
+
     Raises:
         FileExistsError: there is such a file and `force` is not given.
         OSError: it cannot be written.
@@ -37,7 +39,7 @@ def write_whole(path: str, data: bytes, force: bool) -> None:
     with _uninterrupted(), _temporary_in(os.path.dirname(path) or os.curdir) as (descriptor, temporary):
         with os.fdopen(descriptor, "wb", closefd=fcntl is None) as file:
             file.write(data)
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, _mode_for(path, force))
         if force:
             os.replace(temporary, path)
         else:
@@ -147,6 +149,14 @@ def _move_to_free_name(temporary: str, path: str) -> None:
         if os.path.lexists(path):
             raise FileExistsError(path) from None
         os.replace(temporary, path)
+
+
+def _mode_for(path: str, replaces: bool) -> int:
+    """The permissions of a new file: those of the one that it replaces, or the usual ones."""
+    if replaces:
+        with suppress(FileNotFoundError):
+            return os.stat(path).st_mode & 0o777
+    return 0o666 & ~_umask()
 
 
 def _umask() -> int:

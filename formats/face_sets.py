@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import tarfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from grain_codec.errors import BadImage
+from grain_codec.formats.images import load_picture
 
 SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
@@ -135,7 +135,7 @@ def _encoded_images(sources: list[Path]) -> Iterator[tuple[str, bytes]]:
 def _decode(name: str, encoded: bytes, size: int, filter: str = "bicubic") -> np.ndarray:
     """One image as uint8 `[3, size, size]`."""
     try:
-        image = Image.open(io.BytesIO(encoded)).convert("RGB").resize((size, size), FILTERS[filter])
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        image = load_picture(encoded, name).convert("RGB").resize((size, size), FILTERS[filter])
+    except (OSError, ValueError) as error:
         raise BadImage(f"{name}: {error}") from error
     return np.asarray(image).transpose(2, 0, 1).copy()

@@ -50,7 +50,7 @@ _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 def open_picture(source: bytes, name: str) -> Image.Image:
     """Opens and decodes a picture as it is stored, with its metadata; see `read_face` for what it raises."""
     with _without_warnings():
-        return _load(source, name)
+        return load_picture(source, name)
 
 
 def read_face(source: bytes | Image.Image, name: str, size: int = 1024, crop: str | None = None) -> np.ndarray:
@@ -142,8 +142,8 @@ def _without_warnings() -> Iterator[None]:
         yield
 
 
-def _load(source: bytes, name: str) -> Image.Image:
-    """Opens and decodes a picture whose header announces an acceptable size."""
+def load_picture(source: bytes, name: str) -> Image.Image:
+    """What `open_picture` does, for several threads at once: Pillow's warnings come through."""
     announced = _decoded(source, name, header_only=True)
     if announced.format == "EPS":
         # Pillow would have Ghostscript run it.
@@ -199,13 +199,19 @@ def _to_srgb(image: Image.Image) -> Image.Image:
 def _to_eight_bits(image: Image.Image) -> Image.Image:
     """Grey pictures of 16 bits or floats as mode "L"; others unchanged."""
     if image.mode == "I" or image.mode.startswith("I;16"):
-        # Pillow's own conversion clips at 255 instead of scaling.
-        return _mapped(image, lambda levels: (levels.clip(0, 65535).astype(np.int64) + 128) // 257)
+        # Pillow's own conversion clips at 255 instead of scaling. A transparent level would not be known afterwards.
+        transparent = image.info.get("transparency", -1)
+        return _mapped(image, lambda levels: _scaled(np.where(levels == transparent, 65535, levels)))
     if image.mode == "F":
         largest = max(np.nan_to_num(np.asarray(strip)).max() for _, strip in _strips(image))
         scale = 255.0 if largest <= 1.0 else 1.0
         return _mapped(image, lambda samples: (np.nan_to_num(samples).astype(np.float64) * scale).round().clip(0, 255))
     return image
+
+
+def _scaled(levels: np.ndarray) -> np.ndarray:
+    """16 bits as 8, rounded; what lies outside is clipped."""
+    return (levels.clip(0, 65535).astype(np.int64) + 128) // 257
 
 
 def _mapped(image: Image.Image, to_grey: Callable[[np.ndarray], np.ndarray]) -> Image.Image:

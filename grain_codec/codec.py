@@ -296,14 +296,19 @@ def read_chunks(data: bytes) -> Chunks:
     return container.unpack(data).chunks
 
 
-def describe(data: bytes, model: str = DEFAULT_MODEL) -> dict[str, str | int | float]:
+def describe(
+    data: bytes, model: str = DEFAULT_MODEL, fine_quality: int | None = None
+) -> dict[str, str | int | float]:
     """What a file says of itself, read down to its last symbol and without any network.
+
+    Args:
+        fine_quality: for a carrier that has lost its private chunk; ignored otherwise.
 
     Raises:
         GrainError: the file is damaged or of another model.
     """
     files = _files_of(model)
-    symbols = files.read(data)
+    symbols = files.read(data, fine_quality)
     is_carrier = png_carrier.is_png(data)
     rows: dict[str, str | int | float] = {
         "format": "16x16 PNG carrier" if is_carrier else ".grain",

@@ -15,14 +15,16 @@ def to_pixels(image: Any) -> list[np.ndarray]:
     """Faces as the codec takes them: uint8 `[S, S, 3]` each.
 
     Args:
-        image: PIL image of any mode; numpy uint8 `[S, S, 3]`; torch uint8 or float in [0, 1],
-            `[3, S, S]` or `[B, 3, S, S]`.
+        image: PIL image of any mode, which is turned upright, brought to sRGB and put on white; numpy
+            uint8 `[S, S, 3]`; torch uint8 or float in [0, 1], `[3, S, S]` or `[B, 3, S, S]`.
 
     Raises:
-        BadImage: the image is of another type or layout.
+        BadImage: the image is of another type or layout, or cannot be read.
     """
     if hasattr(image, "convert") and hasattr(image, "getbands"):
-        return [np.array(image.convert("RGB"))]
+        from grain_codec.formats.images import read_photo
+
+        return [read_photo(image, "the image")]
     if isinstance(image, np.ndarray):
         return [image]
     if type(image).__module__ == "torch" and image.ndim in (3, 4) and image.shape[-3] == 3:

@@ -30,6 +30,7 @@ from typing import Any, Self
 import numpy as np
 
 from grain_codec.codec import Codec, FaceFiles
+from grain_codec.errors import NotGrain
 from grain_codec.records import records_of
 from grain_codec.weights import read_model
 
@@ -42,6 +43,8 @@ WRITE_BEHIND = 2
 THREADS_WITHOUT_WORKERS = 2
 GPU_BATCH = 16
 CPU_BATCH = 1
+MOST_BYTES = 1 << 24
+"""Bound on what is read of one file; a .grain file has at most one sixteenth of it."""
 
 Made = tuple[Any, Any]
 """A source, and what was made of it, or the error that kept it from being made."""
@@ -231,8 +234,14 @@ def usual_batch(codec: Codec) -> int:
 
 
 def read_bytes(source: bytes | str | os.PathLike) -> bytes:
-    """The bytes of a file, or bytes themselves."""
-    return source if isinstance(source, bytes) else Path(source).read_bytes()
+    """The bytes of a file, or bytes themselves; raises NotGrain for a file far larger than any face."""
+    if isinstance(source, bytes):
+        return source
+    with open(source, "rb") as file:
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise NotGrain(f"more than {MOST_BYTES} bytes are no .grain file and no carrier")
+    return data
 
 
 def available_cores() -> int:

@@ -6,9 +6,11 @@ Reading the tables of a model (thumbnail, entropy coder) needs numpy alone; torc
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -208,16 +210,23 @@ def write_model(folder: Path, spec: AnySpec, tensors: dict[str, np.ndarray], ori
 
 
 def write_file(path: Path, spec: AnySpec, tensors: dict[str, np.ndarray], origin: str) -> None:
-    """Writes a weights file under any name, whole or not at all, and makes its folder; see `write_model`."""
+    """Writes a weights file under any name, whole or not at all, and makes its folder; see `write_model`.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
+    descriptor, partial = tempfile.mkstemp(prefix=f"{path.stem}-", suffix=".partial", dir=path.parent)
+    os.close(descriptor)
     try:
         save_tensors(tensors, partial, {"spec": spec.to_json(), "origin": origin})
-        # safetensors leaves it to its owner alone.
-        partial.chmod(0o644)
+        # Until here it is its owner's alone.
+        os.chmod(partial, 0o644)
         os.replace(partial, path)
+    except SafetensorError as error:
+        raise OSError(errno.EIO, str(error), str(path)) from error
     finally:
-        partial.unlink(missing_ok=True)
+        Path(partial).unlink(missing_ok=True)
 
 
 def load_networks(model: ModelFile) -> ReciprocalNetworks:

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 import grain_codec
 from grain_codec.codec import Codec, describe, low_resolution_image, read_chunks
@@ -196,6 +196,15 @@ def test_every_image_type_gives_the_same_file(face: np.ndarray, file: bytes):
     assert grain_codec.encode(face) == file
     assert grain_codec.encode(tensor) == file
     assert grain_codec.encode(torch.stack([tensor, tensor.flip(-1)]).float() / 255)[0] == file
+
+
+def test_pillow_images_are_encoded_as_they_are_seen(face: np.ndarray, file: bytes):
+    """Turned by their EXIF, over white; as `grain-encode` takes the file."""
+    lying = Image.fromarray(np.ascontiguousarray(np.rot90(face)))
+    lying.getexif()[ExifTags.Base.Orientation] = 6
+    assert grain_codec.encode(lying) == file
+    hidden = Image.fromarray(np.dstack([np.full_like(face, 90), np.zeros_like(face[..., 0])]))
+    assert grain_codec.encode(hidden) == grain_codec.encode(np.full_like(face, 255))
 
 
 def test_every_image_type_comes_back(codec: Codec, file: bytes):

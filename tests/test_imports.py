@@ -26,8 +26,9 @@ LEVELS = {package: level for level, package in enumerate(FOLDERS)}
 ALLOWED_UPWARD = {
     ("grain_codec.codec", "grain_codec.formats.container"),
     ("grain_codec.codec", "grain_codec.formats.png_carrier"),
+    ("grain_codec.pictures", "grain_codec.formats.images"),
 }
-"""The codec knows its file formats."""
+"""The codec knows its file formats, and what users hand over is read as their files are."""
 
 ALLOWED_OUTSIDE = {("grain_codec.pictures", "PIL")}
 """The module that hands users the image types that they hold."""

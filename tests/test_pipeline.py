@@ -64,6 +64,11 @@ def test_an_error_is_one_files_alone(inside: DecodePipeline, files: list[bytes],
     assert decoded[1].pixels is None
 
 
+def test_a_giant_is_not_read_to_its_end(inside: DecodePipeline) -> None:
+    [face] = inside.decode(["/dev/zero"])
+    assert isinstance(face.error, NotGrain) and "more than" in str(face.error)
+
+
 def test_nothing_but_errors(inside: DecodePipeline) -> None:
     decoded = list(inside.decode([b"no face"] * 5))
     assert len(decoded) == 5 and all(face.error is not None for face in decoded)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -191,3 +193,19 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path):
     with pytest.raises(OSError):
         write_file(tmp_path / "a.safetensors", ModelSpec(), {"networks.a": np.zeros(1)}, "")
     assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+def test_a_full_disk_is_an_error_of_the_file_and_no_file_of_the_users_is_touched(tmp_path: Path):
+    (tmp_path / "a.partial").write_bytes(b"mine")
+    limit = ["bash", "-c", "ulimit -f 1; trap '' XFSZ; exec \"$@\"", "-"]
+    program = (
+        "import sys, numpy as np; from pathlib import Path; from grain_codec.spec import ModelSpec\n"
+        "from grain_codec.weights import write_file\n"
+        "try: write_file(Path(sys.argv[1]), ModelSpec(), {'networks.a': np.zeros(1 << 16)}, '')\n"
+        "except OSError as error: print(error.filename)"
+    )
+    target = str(tmp_path / "a.safetensors")
+    ended = subprocess.run([*limit, sys.executable, "-c", program, target], capture_output=True, text=True)
+    assert ended.stdout.strip() == target, ended.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a.partial"]
+    assert (tmp_path / "a.partial").read_bytes() == b"mine"

@@ -12,8 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from grain_codec.cli import conversion as cli_conversion
 from grain_codec.cli import decode, encode
-from grain_codec.cli.conversion import DONE, FAILED, Conversion
+from grain_codec.cli.conversion import DONE, FAILED, SKIPPED, Conversion
 from grain_codec.cli.paths import Job
 from grain_codec.cli.tasks import Converted
 from grain_codec.codec import read_chunks
@@ -173,6 +174,29 @@ def test_further_outputs_are_numbered_and_written_all_or_none(tmp_path: Path) ->
     assert [(tmp_path / f"photo-{number}.grain").read_bytes() for number in (1, 2, 3)] == [b"1", b"2", b"3"]
 
 
+@pytest.mark.parametrize("there", ["photo-1.grain", "photo-2.grain", "photo-3.grain"])
+def test_skipping_what_exists_loses_no_face(tmp_path: Path, there: str) -> None:
+    """The first output comes last, so that a run that was killed is known by its absence."""
+    (tmp_path / "photo.jpg").write_bytes(b"photo")
+    (tmp_path / there).write_bytes(b"mine")
+    conversion = Conversion(lambda data, name: Converted(b"1", further=(b"2", b"3")), skip_existing=True)
+    outcome = conversion(Job(str(tmp_path / "photo.jpg"), str(tmp_path / "photo-1.grain")))
+    assert outcome.status == (SKIPPED if there == "photo-1.grain" else DONE)
+    written = {path.name: path.read_bytes() for path in tmp_path.glob("*.grain")}
+    whole = {"photo-1.grain": b"1", "photo-2.grain": b"2", "photo-3.grain": b"3"}
+    assert written == ({there: b"mine"} if outcome.status == SKIPPED else whole | {there: b"mine"})
+
+
+def test_a_killed_run_leaves_the_first_output_to_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"photo")
+    written: list[str] = []
+    monkeypatch.setattr(cli_conversion, "write_target", lambda target, data, force: written.append(Path(target).name))
+    Conversion(lambda data, name: Converted(b"1", further=(b"2", b"3")))(
+        Job(str(tmp_path / "photo.jpg"), str(tmp_path / "photo-1.grain"))
+    )
+    assert written == ["photo-2.grain", "photo-3.grain", "photo-1.grain"]
+
+
 def test_without_the_extra(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "dlib", None)
     result = encoding("--align", "one.png")
@@ -223,6 +247,9 @@ def test_contradictions_when_encoding(arguments: list[str]) -> None:
         ["--paste", "original-size", "--canvas", "one.png"],
         ["--paste", "original-size", "--size", "64"],
         ["--canvas", "one.png", "--thumbnail"],
+        ["--canvas", "-"],
+        ["--canvas", "one.png", "--force"],
+        ["--canvas", "two.png", "--force", "-o", "two.png"],
         ["--paste", "somewhere"],
     ],
 )

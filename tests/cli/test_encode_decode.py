@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 import grain_codec.codec
-from grain_codec.cli import decode, encode
+from grain_codec.cli import decode, encode, info
 from grain_codec.weights import find_model
 
 
@@ -154,6 +155,10 @@ def test_carrier_without_its_chunk(folder: Path) -> None:
     assert result.exit_code == 1 and "--fine-quality" in result.output
     assert decoding("bare.png", "-o", "face.bmp", "--fine-quality", str(quality)).exit_code == 0
     assert Image.open("face.bmp").size == (1024, 1024)
+    told = CliRunner().invoke(info.main, ["bare.png"])
+    assert told.exit_code == 1 and "--fine-quality" in told.output
+    told = CliRunner().invoke(info.main, ["bare.png", "--json", "--fine-quality", str(quality)])
+    assert json.loads(told.output)[0]["fine quality"] == quality
 
 
 def test_existing_output_is_kept(folder: Path) -> None:

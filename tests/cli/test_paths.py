@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,21 @@ def test_a_new_file_has_the_usual_permissions(tmp_path: Path) -> None:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "face.grain").stat().st_mode) == 0o640
     assert [path.name for path in tmp_path.iterdir()] == ["face.grain"]
+
+
+def test_a_file_that_is_replaced_leaves_its_permissions(tmp_path: Path) -> None:
+    (tmp_path / "face.png").write_bytes(b"private")
+    (tmp_path / "face.png").chmod(0o600)
+    write_target(str(tmp_path / "face.png"), b"new", force=True)
+    assert stat.S_IMODE((tmp_path / "face.png").stat().st_mode) == 0o600
+
+
+def test_reading_takes_no_more_memory_than_there_are_bytes(tmp_path: Path) -> None:
+    (tmp_path / "small").write_bytes(b"face")
+    tracemalloc.start()
+    assert read_source(str(tmp_path / "small")) == b"face"
+    assert tracemalloc.get_traced_memory()[1] < 4 * paths.PIECE_BYTES
+    tracemalloc.stop()
 
 
 def test_a_name_that_cannot_be_is_refused_before_the_work(tmp_path: Path) -> None:

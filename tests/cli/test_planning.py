@@ -201,3 +201,12 @@ def test_terminals_are_refused(monkeypatch: pytest.MonkeyPatch, source: str, out
         monkeypatch.setattr(sys, name, io.TextIOWrapper(Terminal()))
     with pytest.raises(click.UsageError, match=text):
         plan_jobs([source], output, None, TO_GRAIN)
+
+
+def test_closed_streams_matter_where_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stdin", "stdout"):
+        monkeypatch.setattr(sys, name, None)
+    for source, output in (("-", "x"), ("a.jpg", "-")):
+        with pytest.raises(click.UsageError, match="is closed"):
+            plan_jobs([source], output, None, TO_GRAIN)
+    assert len(plan_jobs(["a.jpg"], "x", None, TO_GRAIN)) == 1

@@ -9,7 +9,7 @@ import pytest
 
 from grain_codec.cli.conversion import Conversion
 from grain_codec.cli.folders import is_encoded
-from grain_codec.cli.paths import Job, OutputExists, UnusablePath, check_source, decoded_name, write_target
+from grain_codec.cli.paths import Job, OutputExists, UnusablePath, check_source, decoded_name, read_source, write_target
 from grain_codec.cli.planning import Naming, plan_jobs
 from grain_codec.cli.tasks import Converted, RunImpossible
 from grain_codec.cli.urls import is_url, without_file_scheme
@@ -76,12 +76,46 @@ def test_existing_objects_stay_without_force(store: fsspec.AbstractFileSystem) -
 
 def test_missing_objects_and_unknown_stores() -> None:
     outcome = Conversion(reverse)(Job("memory://missing.grain", "memory://x.png"))
-    assert outcome.status == "failed"
+    assert (outcome.status, outcome.reason) == ("failed", "No such file or directory")
     with pytest.raises(RunImpossible, match="nowhere"):
         check_source("nowhere://a.grain")
+
+
+class Unhappy(Exception):
+    """An error of a kind that only a store knows."""
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionRefusedError(111, "Connection refused"), OSError("no route"), Unhappy("?")]
+)
+def test_errors_of_any_kind_name_the_url_and_the_reason(
+    store: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise error
+
+    for name in ("info", "isdir", "walk", "pipe_file"):
+        monkeypatch.setattr(type(store), name, fail)
+    with pytest.raises(RunImpossible, match=r"memory://in: .*(refused|no route|Unhappy)"):
+        plan_jobs(["memory://in"], None, "out", NAMING, recursive=True)
+    outcome = Conversion(reverse)(Job("memory://in/a.grain", "x.png"))
+    assert (outcome.status, outcome.blamed) == ("failed", "memory://in/a.grain") and outcome.reason
+    with pytest.raises(OSError, match="memory://x.png") as raised:
+        write_target("memory://x.png", b"face", force=True)
+    assert raised.value.strerror
 
 
 def test_giants_are_no_sources(store: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("grain_codec.cli.paths.MOST_INPUT_BYTES", 2)
     with pytest.raises(UnusablePath, match="3 bytes are more"):
         check_source("memory://in/a.grain")
+
+
+def test_objects_of_unknown_size_are_read_to_the_bound(
+    store: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(store), "info", lambda self, path, **options: {"name": path, "size": None, "type": "file"})
+    assert read_source("memory://in/a.grain") == b"one"
+    monkeypatch.setattr("grain_codec.cli.paths.MOST_INPUT_BYTES", 2)
+    with pytest.raises(UnusablePath, match="more than 2 bytes"):
+        read_source("memory://in/a.grain")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from grain_codec.formats.images import read_face
+from grain_codec.formats.images import read_face, read_photo
 
 SIDE = 32
 TEAL = (40, 120, 200)
@@ -78,6 +78,13 @@ def test_palette_transparency_becomes_white(format: str, saved: Callable) -> Non
 
 def test_transparent_colour_of_rgb_becomes_white(saved: Callable) -> None:
     assert colour_of(saved(flat("RGB", TEAL), "PNG", transparency=TEAL)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(("transparency", "expected"), [(4660, (255,) * 3), (4661, (18,) * 3)])
+def test_transparent_level_of_sixteen_bits_becomes_white(transparency: int, expected: tuple[int, ...]) -> None:
+    picture = flat("I;16", 4660)
+    picture.info["transparency"] = transparency
+    assert tuple(read_photo(picture, "face")[0, 0]) == expected
 
 
 def test_first_frame_of_an_animation(saved: Callable) -> None:
