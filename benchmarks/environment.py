@@ -22,6 +22,7 @@ from grain_codec.benchmarks.bench_worker import Description
 from grain_codec.benchmarks.faces import FaceFile
 from grain_codec.benchmarks.metrics import describe_metrics
 from grain_codec.benchmarks.plan import Plan, make_codec
+from grain_codec.benchmarks.processor import processor
 from grain_codec.errors import GrainError
 from grain_codec.version import VERSION
 from grain_codec.weights import find_model, read_model
@@ -145,17 +146,7 @@ def _versions() -> dict[str, str]:
 
 
 def _machine() -> dict[str, str | int]:
-    return {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count() or 1}
-
-
-def _processor() -> str:
-    """The processor's name; `platform` knows its kind only, on Linux."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    return {"system": platform.platform(), "processor": processor(), "cores": os.cpu_count() or 1}
 
 
 def _commit() -> str | None:

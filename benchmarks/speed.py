@@ -27,11 +27,12 @@ from grain_codec.benchmarks.speed_encoding import encoding_rows, photograph_rows
 from grain_codec.benchmarks.speed_operations import operation_rows
 from grain_codec.benchmarks.timing import Row, machine, measure, peak_mebibytes, row_of
 from grain_codec.codec import Codec, load_model
+from grain_codec.cores import available_cores
 from grain_codec.drawing import Artist
 from grain_codec.formats.images import read_face, write_image
 from grain_codec.model.grain2022.grain import Grain2022
 from grain_codec.ops.kernels import reason_unavailable, reference_only
-from grain_codec.pipeline import DecodePipeline, available_cores
+from grain_codec.pipeline import DecodePipeline
 
 MOST_PUBLISHED = 8
 """Faces at once for the published networks."""

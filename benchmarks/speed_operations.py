@@ -14,7 +14,7 @@ from grain_codec.ops.enlargement import enlarged_pixels
 from grain_codec.ops.haar import inverse_haar
 from grain_codec.ops.kernels import reference_only
 from grain_codec.ops.modulated_convolution import separable_modulated_convolution
-from grain_codec.ops.pixels import haar_to_pixels, image_to_pixels
+from grain_codec.ops.pixels import image_to_pixels
 from grain_codec.ops.unpack import unpack_low_resolution, unpack_symbols
 from grain_codec.ops.upfirdn import upfirdn2d
 
@@ -52,7 +52,6 @@ def cases(device: torch.device, dtype: torch.dtype, side: int = 512) -> Iterator
         name = f"separable_modulated_convolution, {channels} channels at {size}"
         yield Case(name, separable_modulated_convolution, convolution)
     yield Case(f"inverse_haar, 128 channels at {side // 4}", inverse_haar, (random(BATCH, 128, side // 4, side // 4),))
-    yield Case(f"haar_to_pixels, to {2 * side}", haar_to_pixels, (random(BATCH, 12, side, side),))
     yield Case(f"image_to_pixels, {2 * side}", image_to_pixels, (random(BATCH, 3, 2 * side, 2 * side),))
     small = random(BATCH, 3, side // 2, side // 2)
     yield Case(f"enlarged_pixels, {side // 2} to {2 * side}", enlarged_pixels, (small, 2 * side))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import platform
 import resource
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
+
+from grain_codec.benchmarks.processor import processor
 
 LEAST_RUNS = 3
 MOST_RUNS = 200
@@ -90,7 +90,7 @@ def measure(call: Callable[[], object], device: torch.device, seconds: float) ->
 def machine(device: torch.device) -> str:
     """The machine in words: processor, cores, how busy it is, GPU, and torch."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    parts = [f"{_processor()}, {cores} cores, {torch.get_num_threads()} threads"]
+    parts = [f"{processor()}, {cores} cores, {torch.get_num_threads()} threads"]
     if hasattr(os, "getloadavg"):
         parts.append(f"load {os.getloadavg()[0]:.1f}")
     if device.type == "cuda":
@@ -104,13 +104,3 @@ def peak_mebibytes(device: torch.device) -> float:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-
-
-def _processor() -> str:
-    """The processor's name."""
-    described = Path("/proc/cpuinfo")
-    if described.exists():
-        for line in described.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

@@ -89,17 +89,18 @@ def _outcomes(plan: Plan, conversion: Conversion, options: BatchOptions) -> Iter
         from grain_codec.cli.gpu_engine import run_on_gpu, suits_gpu
 
         if suits_gpu(conversion.task):
-            workers = None if options.jobs == 1 else options.jobs
-            return run_on_gpu(jobs, conversion, workers, _note if options.verbose else None)
-    if streams or options.engine == "local" and (options.jobs == 1 or not several):
+            return run_on_gpu(jobs, conversion, options.jobs or None, _note if options.verbose else None)
+    processes = 1 if options.jobs is None else options.jobs
+    if streams or options.engine == "local" and (processes == 1 or not several):
         return in_process(jobs, conversion)
     if options.engine == "ray":
         from grain_codec.cli.ray_engine import run_on_ray
 
-        return run_on_ray(jobs, conversion, options.jobs)
-    from grain_codec.cli.workers import available_cores, run_on_workers
+        return run_on_ray(jobs, conversion, processes or None)
+    from grain_codec.cli.workers import run_on_workers
+    from grain_codec.cores import available_cores
 
-    return run_on_workers(jobs, conversion, min(options.jobs or available_cores(), len(plan)))
+    return run_on_workers(jobs, conversion, min(processes or available_cores(), len(plan)))
 
 
 def _note(line: str) -> None:

@@ -12,7 +12,7 @@ import click
 from grain_codec.cli.batch import complain, orderly_exit
 from grain_codec.cli.progress import duration, on_terminal
 from grain_codec.cli.report import EXIT_FAILED
-from grain_codec.cli.workers import available_cores
+from grain_codec.cores import available_cores
 from grain_codec.errors import GrainError
 from grain_codec.version import VERSION
 

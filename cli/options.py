@@ -10,13 +10,20 @@ import click
 
 from grain_codec.cli.tasks import DEFAULT_MODEL
 
+ALL_CORES = 0
+"""Stands for as many jobs as there are CPU cores."""
+
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """How a batch treats files and what it says; the fields are the options of `batch_options`."""
+    """How a batch treats files and what it says; the fields are the options of `batch_options`.
+
+    Attributes:
+        jobs: processes, or ALL_CORES; None means what suits the engine.
+    """
 
     recursive: bool = False
-    jobs: int | None = 1
+    jobs: int | None = None
     force: bool = False
     dry_run: bool = False
     skip_existing: bool = False
@@ -81,10 +88,9 @@ def batch_options(command: Callable) -> Callable:
             "-j",
             "--jobs",
             metavar="N|all",
-            default="1",
-            show_default=True,
+            show_default="1; with a GPU all",
             callback=_read_jobs,
-            help="Processes, each with a model of its own; all: one for each CPU core.",
+            help="Processes; all: one for each CPU core. Each has a model of its own; with a GPU they read and write.",
         ),
         click.option(
             "--engine",
@@ -123,10 +129,12 @@ def _check_device(context: click.Context, parameter: click.Parameter, value: str
     return value
 
 
-def _read_jobs(context: click.Context, parameter: click.Parameter, value: str) -> int | None:
-    """A number of processes, None for as many as there are cores."""
-    if value == "all":
+def _read_jobs(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    """A number of processes, or ALL_CORES; None where nothing was said."""
+    if value is None:
         return None
+    if value == "all":
+        return ALL_CORES
     if not re.fullmatch(r"[1-9]\d{0,3}", value):
         raise click.BadParameter(f"{value!r} is neither a number from 1 to 9999 nor all.")
     return int(value)

@@ -139,7 +139,8 @@ def _face_batches(faces: FaceSet, size: int, options: RunOptions, trainer: Train
     """The stage's batches: faces alone."""
     seed, pinned = options.seed + trainer.step, trainer.device.type == "cuda"
     for batch in streamed_batches(faces, size, seed, options.flips, options.workers, share(), pinned):
-        yield (batch,)
+        # As bytes a batch takes a quarter of the way to a GPU.
+        yield (batch.to(trainer.device, non_blocking=True).float() / 127.5 - 1,)
 
 
 @torch.no_grad()

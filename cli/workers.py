@@ -17,6 +17,7 @@ from multiprocessing.process import BaseProcess
 from grain_codec.cli.conversion import FAILED, Conversion, Outcome
 from grain_codec.cli.paths import Job
 from grain_codec.cli.tasks import RunImpossible
+from grain_codec.cores import available_cores
 
 JOBS_AHEAD = 2
 """Jobs that a worker holds, so that it need not wait for the next."""
@@ -28,13 +29,6 @@ MOST_LOSSES = 3
 """Worker processes that may die in a row without any of them finishing a job."""
 
 SECONDS_TO_STOP = 5
-
-
-def available_cores() -> int:
-    """CPU cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def run_on_workers(jobs: Iterable[Job], conversion: Conversion, count: int) -> Iterator[Outcome]:

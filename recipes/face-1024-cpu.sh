@@ -12,13 +12,17 @@ shift 5
 repeating=$(dirname "$0")/face-1024-repeating.json
 export OMP_NUM_THREADS=1
 
+# A stage that is finished is not trained again when the recipe is; one that was killed goes on, its minutes anew.
+number=0
 stage() {
-    name=$1
+    name=$1 number=$((number + 1))
     shift
+    [ ! -e "$run/finished-$number" ] || return 0
     torchrun --standalone --nproc-per-node 2 -m grain_codec.cli.train "$name" \
         --data "$faces" --validation "$others" --exp-dir "$run" --batch-size 3 --workers 0 --flips \
         --lpips-weights "$lpips" --lpips-window 112 --identity-weights "$identity" --adv-window 96 \
         --id-lambda 0.2 --average 0.99 --validation-faces 12 --validate-every 250 --checkpoint-every 100 "$@"
+    touch "$run/finished-$number"
 }
 
 stage prior -m "$repeating" --minutes 10 --l2-lambda 16 --lpips-lambda 0.5 --adv-lambda 0 --spectrum-lambda 2 "$@"

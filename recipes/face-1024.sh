@@ -10,14 +10,18 @@ faces=$1 others=$2 lpips=$3 identity=$4 run=$5
 shift 5
 sizes=$(dirname "$0")/face-1024.json
 
+# A stage that is finished is not trained again when the recipe is; one that was killed goes on, its minutes anew.
+number=0
 stage() {
-    name=$1
+    name=$1 number=$((number + 1))
     shift
+    [ ! -e "$run/finished-$number" ] || return 0
     grain-train "$name" -m "$sizes" --data "$faces" --validation "$others" --exp-dir "$run" \
         --lpips-weights "$lpips" --lpips-window 256 --identity-weights "$identity" \
         --l2-lambda 8 --lpips-lambda 1 --id-lambda 0.2 --flips --average 0.999 \
         --spectrum-lambda 0.5 --spectrum-window 32 --spectrum-window 256 \
         --precision auto --workers 14 --checkpoint-every 500 --validate-every 2000 "$@"
+    touch "$run/finished-$number"
 }
 
 stage prior --batch-size 16 --minutes 7 --adv-lambda 0.01 "$@"

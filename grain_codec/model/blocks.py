@@ -61,8 +61,14 @@ def round_with_dead_zone(values: Tensor, rounding: float | Tensor) -> Tensor:
 
 
 def antialiased_resize(image: Tensor, size: int) -> Tensor:
-    """Bicubic resize of `[B, C, H, W]` to `size` x `size` that averages over all it shrinks."""
-    return F.interpolate(image, (size, size), mode="bicubic", antialias=True, align_corners=False)
+    """Bicubic resize of `[B, C, H, W]` to `size` x `size` that averages over all it shrinks.
+
+    One axis after the other, which is what torch does on a CPU, to the bit. On a GPU it has one kernel for both, whose
+    shared memory the taps of 1024 to 16 do not fit.
+    """
+    for shape in ((image.shape[-2], size), (size, size)):
+        image = F.interpolate(image, shape, mode="bicubic", antialias=True, align_corners=False)
+    return image
 
 
 class ResidualBlock(nn.Module):

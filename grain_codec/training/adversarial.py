@@ -94,7 +94,7 @@ class NonSaturatingAdversary(Adversary):
 
 
 def gradient_penalty(discriminator: nn.Module, real: Tensor) -> Tensor:
-    """Mean squared norm of the logit's gradient at real pictures, in full precision even under autocast."""
+    """Mean squared norm of the logit's gradient at real pictures, in float32 even under autocast."""
     with torch.autocast(real.device.type, enabled=False), torch.enable_grad():
         image = real.detach().float().requires_grad_()
         (slope,) = torch.autograd.grad(discriminator(image).sum(), image, create_graph=True)

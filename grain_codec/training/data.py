@@ -70,7 +70,7 @@ def streamed_batches(
         pinned: whether batches lie in memory that a GPU copies from by itself.
 
     Yields:
-        float32 `[batch_size, 3, S, S]` in [-1, 1].
+        uint8 `[batch_size, 3, S, S]`.
 
     Raises:
         BadImage: a face cannot be read; the text names it.
@@ -83,8 +83,7 @@ def streamed_batches(
         pin_memory=pinned,
     )
     try:
-        for batch in loader:
-            yield batch.float() / 127.5 - 1
+        yield from loader
     except BadImage as error:
         # A worker's error arrives with that process's traceback in its text; the last line is the error's own.
         raise BadImage(str(error).strip().splitlines()[-1].removeprefix("grain_codec.errors.BadImage: ")) from error

@@ -37,8 +37,8 @@ class ArcFaceDistance(nn.Module):
     def forward(self, one: Tensor, other: Tensor) -> Tensor:
         """Two `[B, 3, S, S]`, FFHQ-aligned, in [-1, 1] -> `[B]`; the gradient goes to the first alone.
 
-        In full precision even under autocast: near the end of training the distance is a small
-        difference of numbers near one.
+        In float32 even under autocast: near the end of training the distance is a small difference of
+        numbers near one. What a GPU's convolutions make of float32 is torch's setting, TF32 unless changed.
         """
         with torch.autocast(one.device.type, enabled=False):
             with torch.no_grad():

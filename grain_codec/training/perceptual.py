@@ -50,7 +50,7 @@ class PerceptualDistance(nn.Module):
         self.register_buffer("scale", torch.tensor(SCALE).view(1, 3, 1, 1))
 
     def forward(self, one: Tensor, other: Tensor) -> Tensor:
-        """Two `[B, 3, H, W]` in [-1, 1] -> `[B]`, zero for equal pictures; in full precision even under autocast."""
+        """Two `[B, 3, H, W]` in [-1, 1] -> `[B]`, zero for equal pictures; in float32 even under autocast."""
         with torch.autocast(one.device.type, enabled=False):
             return self.distance(self.features(one.float()), self.features(other.float()))
 

@@ -87,6 +87,7 @@ class Trainer:
         if checkpoint.exists():
             self._resume()
         self._refuse_different_starts()
+        self._share_start()
         self._wrap()
 
     def run(self, data: Iterator[tuple[Tensor, ...]], observer: Observer) -> None:
@@ -188,7 +189,8 @@ class Trainer:
         Raises:
             WrongModel: the checkpoint is of another model.
         """
-        state = read_content(self.checkpoint, self.device)
+        # Adam counts its steps on the CPU; whoever takes the rest copies it to where its parameters are.
+        state = read_content(self.checkpoint)
         try:
             self.objective.load_training_state(state["objective"])
             self.generator.load(state)
@@ -206,6 +208,16 @@ class Trainer:
             distributed.all_reduce(steps, distributed.ReduceOp.MAX)
             if steps[0] != -steps[1]:
                 raise WrongModel(f"{self.checkpoint}: not every machine sees the same; put it where all can read it")
+
+    def _share_start(self) -> None:
+        """Gives all processes the weights of the first: other processors solve a closed form to other last bits."""
+        if not distributed.is_initialized():
+            return
+        for tensor in self.objective.state_dict().values():
+            # Not every backend knows all types and layouts.
+            sent = (tensor if tensor.is_floating_point() else tensor.long()).contiguous()
+            distributed.broadcast(sent, 0)
+            tensor.copy_(sent)
 
     def _agreed(self, progress: float) -> float:
         """The first process's progress: clocks differ, and all must stop at the same step."""

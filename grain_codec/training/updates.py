@@ -29,8 +29,7 @@ def between_processes(module: nn.Module) -> nn.Module:
     """
     if not distributed.is_initialized():
         return module
-    # Every process starts from the same checkpoint or the same seed, and the integer buffers that
-    # a synchronisation would send are of types that not every backend knows.
+    # The trainer has sent all weights to all processes, in types that every backend knows.
     return DistributedDataParallel(module, broadcast_buffers=False, init_sync=False)
 
 

@@ -40,7 +40,7 @@ def test_every_operation_has_a_row() -> None:
     measured = {row.what.partition(":")[0].partition(",")[0] for row in rows}
     modules = [importlib.import_module(f"grain_codec.ops.{each.name}") for each in pkgutil.iter_modules(ops.__path__)]
     offered = {name for module in modules for name in dir(module) if hasattr(module, f"{name}_reference")}
-    assert len(offered) > 8 and measured == offered
+    assert len(offered) >= 8 and measured == offered
 
 
 def test_encoding_has_rows_for_batches_and_folders(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
-from grain_codec.cli import encode
-from grain_codec.cli.conversion import DONE, FAILED, SKIPPED, Conversion
+from grain_codec.cli import decode, encode, gpu_engine
+from grain_codec.cli.conversion import DONE, FAILED, SKIPPED, Conversion, Outcome
 from grain_codec.cli.gpu_engine import run_on_gpu, suits_gpu
 from grain_codec.cli.paths import Job
 from grain_codec.cli.tasks import DecodeTask, EncodeTask, LazyModel, ModelUnavailable
@@ -118,6 +119,24 @@ def test_only_single_faces_on_a_gpu_go_this_way() -> None:
     assert suits_gpu(DecodeTask(on_gpu)) and suits_gpu(EncodeTask(on_gpu))
     assert not suits_gpu(DecodeTask(on_gpu, thumbnail=True)) and not suits_gpu(EncodeTask(on_gpu, align=True))
     assert not suits_gpu(DecodeTask(LazyModel(device="cpu"))) and not suits_gpu(EncodeTask(LazyModel(device="cpu")))
+
+
+@pytest.mark.parametrize(
+    ("options", "workers"), [((), None), (("-j", "all"), None), (("-j", "1"), 1), (("-j", "3"), 3)]
+)
+def test_the_workers_are_as_many_as_were_asked_for(
+    jobs: list[Job], monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], workers: int | None
+) -> None:
+    asked: list[int | None] = []
+    monkeypatch.setattr(gpu_engine, "suits_gpu", lambda task: True)
+
+    def run(jobs: Iterator[Job], conversion: Conversion, workers: int | None, note: None) -> Iterator[Outcome]:
+        asked.append(workers)
+        yield from map(conversion, jobs)
+
+    monkeypatch.setattr(gpu_engine, "run_on_gpu", run)
+    CliRunner().invoke(decode.main, ["--thumbnail", jobs[0].source, jobs[-1].source, *options], catch_exceptions=False)
+    assert asked == [workers]
 
 
 @pytest.mark.gpu

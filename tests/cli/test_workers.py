@@ -14,7 +14,8 @@ import pytest
 from grain_codec.cli.conversion import Conversion, Outcome
 from grain_codec.cli.paths import Job
 from grain_codec.cli.tasks import ModelUnavailable, RunImpossible
-from grain_codec.cli.workers import JOBS_UNREPORTED, available_cores, run_on_workers
+from grain_codec.cli.workers import JOBS_UNREPORTED, run_on_workers
+from grain_codec.cores import available_cores
 
 TASKS = '''
 import os, signal, time

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
+import pytest
 import torch
+import torch.nn.functional as F
 
 from grain_codec.model.blocks import (
     ResidualNetwork,
+    antialiased_resize,
     cells_to_image,
     cells_to_map,
     image_to_cells,
@@ -49,3 +54,25 @@ def test_a_fresh_network_corrects_nothing_and_can_learn():
     assert out.shape == (1, 3, 16, 16) and not out.any()
     (out - 1).square().sum().backward()
     assert network.leave.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(("before", "after"), [(1024, 16), (1024, 128), (128, 16), (200, 1024)])
+def test_resizing_is_that_of_both_axes_at_once_to_the_bit(before: int, after: int):
+    """Files are made of its last bits."""
+    image = torch.rand(1, 3, before, before)
+    together = F.interpolate(image, (after, after), mode="bicubic", antialias=True, align_corners=False)
+    assert torch.equal(antialiased_resize(image, after), together)
+
+
+def test_each_pass_of_the_largest_shrinking_fits_a_gpu(monkeypatch: pytest.MonkeyPatch):
+    """torch refuses more than 48 KB for a warp's taps of both axes and a row (UpSampleBilinear2d.cu)."""
+    needed, resize = [], F.interpolate
+
+    def watched(image: torch.Tensor, size: tuple[int, int], **options: object) -> torch.Tensor:
+        rows, columns = (1 + 2 * math.ceil(2 * max(1, a / b)) for a, b in zip(image.shape[-2:], size))
+        needed.append(4 * (32 * columns + 33 * rows))
+        return resize(image, size, **options)
+
+    monkeypatch.setattr(F, "interpolate", watched)
+    antialiased_resize(torch.rand(1, 3, 1024, 1024), 16)
+    assert needed and max(needed) <= 48 * 1024

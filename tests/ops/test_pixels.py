@@ -1,19 +1,11 @@
-"""Feature maps to bytes: clamping, rounding, layout, and the kernels against the references."""
+"""Pictures to bytes: clamping, rounding, layout, and the kernel against the reference."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from grain_codec.ops.haar import inverse_haar
-from grain_codec.ops.pixels import (
-    haar_to_pixels,
-    haar_to_pixels_kernel,
-    haar_to_pixels_reference,
-    image_to_pixels,
-    image_to_pixels_kernel,
-    image_to_pixels_reference,
-)
+from grain_codec.ops.pixels import image_to_pixels, image_to_pixels_kernel, image_to_pixels_reference
 
 
 def test_samples_are_clamped_and_rounded() -> None:
@@ -27,21 +19,10 @@ def test_channels_become_a_pixels_bytes() -> None:
     assert (image_to_pixels(image) == torch.tensor([10, 20, 30])).all()
 
 
-def test_haar_to_pixels_is_both_steps() -> None:
-    bands = torch.rand(2, 12, 3, 5) * 2 - 0.5
-    assert torch.equal(haar_to_pixels(bands), image_to_pixels(inverse_haar(bands)))
-    base = torch.rand(2, 3, 6, 10)
-    assert torch.equal(haar_to_pixels(bands, base), image_to_pixels(inverse_haar(bands) + base))
-
-
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 5, 7), (3, 8, 12), (1, 33, 40)], ids=str)
-def test_kernels(place, scalar: torch.dtype, shape: tuple[int, int, int]) -> None:
+def test_kernel(place, scalar: torch.dtype, shape: tuple[int, int, int]) -> None:
     batch, height, width = shape
-    bands = 0.5 + 0.7 * place.random(batch, 12, height, width, dtype=scalar)
-    assert torch.equal(haar_to_pixels_kernel(bands, run=place.run), haar_to_pixels_reference(bands))
-    base = place.random(batch, 3, 2 * height, 2 * width, dtype=scalar)
-    assert torch.equal(haar_to_pixels_kernel(bands, base, place.run), haar_to_pixels_reference(bands, base))
-    image = bands[:, 3:6]
+    image = 0.5 + 0.7 * place.random(batch, 3, height, width, dtype=scalar)
     assert torch.equal(image_to_pixels_kernel(image, place.run), image_to_pixels_reference(image))
 
 

@@ -23,7 +23,7 @@ class Line(Objective):
     def __init__(self):
         super().__init__(NonSaturatingAdversary(nn.Linear(4, 1), every=1))
         self.layer = nn.Linear(4, 4)
-        self.register_buffer("whole", torch.zeros(2, dtype=torch.int16))
+        self.register_buffer("whole", torch.full((2,), distributed.get_rank(), dtype=torch.int16))
 
     def forward(self, x):
         drawn = self.layer(x)
@@ -41,7 +41,7 @@ def data():
         yield (torch.randn(2, 4, generator=generator),)
 
 distributed.init_process_group("gloo")
-torch.manual_seed(0)
+torch.manual_seed(distributed.get_rank())
 folder = Path(sys.argv[1])
 trainer = Trainer(Line(), Recipe(steps=2, warm_up=1, schedule="constant"), torch.device("cpu"), folder / "state.pt")
 trainer.run(data(), Silence())
@@ -51,7 +51,7 @@ distributed.destroy_process_group()
 
 
 @pytest.mark.slow
-def test_two_processes_with_other_data_end_with_the_same_weights_on_both_sides(tmp_path: Path):
+def test_two_processes_with_other_starts_and_other_data_end_with_the_same_weights_on_both_sides(tmp_path: Path):
     (tmp_path / "program.py").write_text(PROGRAM)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command = [*torchrun, str(tmp_path / "program.py"), str(tmp_path)]
