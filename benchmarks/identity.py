@@ -16,12 +16,10 @@ import numpy as np
 from PIL import Image
 
 from grain_codec.benchmarks.codecs import PackageMissing
+from grain_codec.face_chip import CHIP_COLUMNS, CHIP_ROWS, CHIP_SIDE
 
 PACKAGES = ("dlib", "face_recognition_models")
-CHIP_SIDE = 150
 CHIP_PADDING = 0.25
-CHIP_ROWS, CHIP_COLUMNS = (268 / 1024, 968 / 1024), (170 / 1024, 866 / 1024)
-"""The chip of FFHQ-aligned faces, in sides of the picture."""
 
 SAME_PERSON = 0.6
 """Below this distance dlib takes two faces for one person (99.38 % right on Labeled Faces in the Wild)."""

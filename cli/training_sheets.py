@@ -5,11 +5,10 @@ from __future__ import annotations
 import io
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-TILE = 256
-CAPTION = 22
+from grain_codec.benchmarks.contact_sheet import Tile
+from grain_codec.benchmarks.contact_sheet import contact_sheet as sheet_of_tiles
 
 
 def to_pixels(pictures: Tensor) -> np.ndarray:
@@ -19,20 +18,8 @@ def to_pixels(pictures: Tensor) -> np.ndarray:
 
 
 def contact_sheet(columns: dict[str, np.ndarray]) -> bytes:
-    """A JPEG of pictures side by side.
-
-    Args:
-        columns: for each caption uint8 `[N, H, W, 3]`; pictures that are smaller than a tile keep their pixels apart.
-    """
-    count = len(next(iter(columns.values())))
-    sheet = Image.new("RGB", (len(columns) * TILE, CAPTION + count * TILE), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
-    for column, (caption, pictures) in enumerate(columns.items()):
-        pen.text((column * TILE + 4, 3), caption, fill="black", font=font)
-        for row, picture in enumerate(pictures):
-            method = Image.Resampling.NEAREST if len(picture) < TILE else Image.Resampling.LANCZOS
-            tile = Image.fromarray(picture).resize((TILE, TILE), method)
-            sheet.paste(tile, (column * TILE, CAPTION + row * TILE))
+    """A JPEG of pictures side by side: for each caption uint8 `[N, H, W, 3]`."""
+    rows = zip(*([Tile(picture, caption) for picture in pictures] for caption, pictures in columns.items()))
     written = io.BytesIO()
-    sheet.save(written, "JPEG", quality=90)
+    sheet_of_tiles(list(rows)).save(written, "JPEG", quality=90)
     return written.getvalue()

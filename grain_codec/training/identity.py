@@ -12,14 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grain_codec.errors import WrongModel
+from grain_codec.face_chip import CHIP_COLUMNS, CHIP_ROWS, CHIP_SIDE
 from grain_codec.model.grain2022.identity import IRSE50, face_crop
 from grain_codec.tensor_files import read_tensors
 
-CHIP_ROWS = (268 / 1024, 968 / 1024)
-CHIP_COLUMNS = (170 / 1024, 866 / 1024)
-"""Where dlib's own alignment cuts an FFHQ-aligned face: medians over faces it was run on."""
-
-CHIP_SIZE = 150
 CHIP_MEAN = (122.782, 117.001, 104.298)
 """Of RGB samples up to 255; see `dlib::input_rgb_image_sized`."""
 
@@ -77,7 +73,7 @@ class ChipDistance(nn.Module):
         side = image.shape[-1]
         (top, bottom), (left, right) = ((round(a * side), round(b * side)) for a, b in (CHIP_ROWS, CHIP_COLUMNS))
         chip = image[:, :, top:bottom, left:right]
-        chip = F.interpolate(chip, (CHIP_SIZE, CHIP_SIZE), mode="bilinear", antialias=True, align_corners=False)
+        chip = F.interpolate(chip, (CHIP_SIDE, CHIP_SIDE), mode="bilinear", antialias=True, align_corners=False)
         x = ((chip + 1) * 127.5 - self.mean) / 256
         x = F.max_pool2d(F.relu(self._layer(0, x, 2)), 3, 2)
         for block in range(BLOCKS):
