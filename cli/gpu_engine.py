@@ -43,8 +43,11 @@ def run_on_gpu(
         note: is told what the GPU does without.
 
     Raises:
-        ModelUnavailable: the model cannot be loaded or draw the picture, or a worker was killed.
+        ModelUnavailable: the model cannot be loaded or draw the picture, the GPU has no memory for one face, or a
+            worker was killed.
     """
+    from torch import OutOfMemoryError
+
     faces = _encoded if isinstance(conversion.task, EncodeTask) else _decoded
     try:
         with closing(faces(jobs, conversion, workers, note)) as converted:
@@ -52,6 +55,8 @@ def run_on_gpu(
                 yield face.written if face.error is None else _failed(face, conversion)
     except WrongModel as error:
         raise ModelUnavailable(str(error)) from error
+    except OutOfMemoryError as error:
+        raise ModelUnavailable("the GPU's memory does not suffice for one face; --device cpu does without") from error
     except BrokenProcessPool as error:
         raise ModelUnavailable("a worker process died") from error
 

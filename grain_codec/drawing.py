@@ -113,7 +113,15 @@ class Artist:
         return self._networks_for[size]
 
     def _draw_at_once(self, records: Tensor) -> Tensor:
-        return self.draw(records.to(self.device, non_blocking=True))
+        """Without a graph, and in halves where the batch does not fit into the GPU's memory."""
+        try:
+            return self.draw(records.to(self.device, non_blocking=True))
+        except torch.OutOfMemoryError:
+            if len(records) == 1:
+                raise
+        # Not before here, where the error no longer holds what was being computed.
+        torch.cuda.empty_cache()
+        return torch.cat([self._draw_at_once(half) for half in records.chunk(2)])
 
 
 @dataclass(frozen=True)

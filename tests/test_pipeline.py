@@ -125,6 +125,26 @@ def test_half_precision_stays_within_one_level(codec: Codec, files: list[bytes],
     assert (difference <= 1).mean() >= 0.999
 
 
+def test_a_batch_that_does_not_fit_is_drawn_in_parts(
+    codec: Codec, files: list[bytes], pixels: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artist = Artist(codec, most=len(files))
+    draw, room = artist.draw, [1]
+
+    def draw_what_fits(records: torch.Tensor) -> torch.Tensor:
+        if len(records) > room[0]:
+            raise torch.OutOfMemoryError("out of memory")
+        return draw(records)
+
+    monkeypatch.setattr(artist, "draw", draw_what_fits)
+    records = torch.from_numpy(np.stack([artist.records.pack(codec.files.read(data)) for data in files]))
+    for drawn, expected in zip(artist._draw_at_once(records).numpy(), pixels, strict=True):
+        assert_same(drawn, expected)
+    room[0] = 0
+    with pytest.raises(torch.OutOfMemoryError):
+        artist._draw_at_once(records)
+
+
 def test_half_precision_of_a_model_that_draws() -> None:
     """Prior and fusion with weights of no meaning, which draw something all the same."""
     torch.manual_seed(0)
