@@ -37,5 +37,9 @@ filtered=$run/filtered/finetune
 stage finetune --exp-dir "$run/lattice" --minutes 38 --seed 8 --l2-lambda 8 --lpips-lambda 1 --adv-lambda 0.2 \
     --spectrum-lambda 2 --lattice-lambda 1.5 --learning-rate 6e-4 --prior-checkpoint "$filtered/prior.pt" \
     --fusion-checkpoint "$filtered/fusion.pt" --discriminator-weights "$filtered/finetune_dis.pt" "$@"
-grain-train export --exp-dir "$run/lattice" -o "$run" \
+lattice=$run/lattice/finetune
+stage finetune --exp-dir "$run/perceptual" --minutes 100 --seed 10 --l2-lambda 4 --lpips-lambda 1.5 --adv-lambda 0.2 \
+    --spectrum-lambda 2 --lattice-lambda 1.5 --learning-rate 8e-4 --prior-checkpoint "$lattice/prior.pt" \
+    --fusion-checkpoint "$lattice/fusion.pt" --discriminator-weights "$lattice/finetune_dis.pt" "$@"
+grain-train export --exp-dir "$run/perceptual" -o "$run" \
     --origin "Rescaling of the shipped face-1024; prior and fusion by recipes/face-1024-cpu.sh"

@@ -26,6 +26,6 @@ stage() {
 
 stage prior --batch-size 16 --minutes 7 --adv-lambda 0.01 "$@"
 stage fusion --batch-size 16 --minutes 10 --adv-lambda 0.02 --lattice-lambda 1.5 "$@"
-stage finetune --batch-size 16 --minutes 8 --adv-lambda 0.02 --lattice-lambda 1.5 "$@"
+stage finetune --batch-size 16 --minutes 8 --l2-lambda 4 --lpips-lambda 1.5 --adv-lambda 0.02 --lattice-lambda 1.5 "$@"
 grain-train export -m "$sizes" --exp-dir "$run" -o "$run" \
     --origin "Rescaling of the shipped face-1024; prior and fusion by recipes/face-1024.sh"
