@@ -15,12 +15,12 @@ from pathlib import Path
 
 import click
 import numpy as np
+from grain_codec.benchmarks.metrics.metrics import Judge, choose_metrics, thumbnail_of
+from grain_codec.benchmarks.runs.faces import faces_in
 
-from grain_codec import lossless
-from grain_codec.benchmarks.faces import faces_in
-from grain_codec.benchmarks.metrics import Judge, choose_metrics, thumbnail_of
 from grain_codec.codec import Codec, load_model
 from grain_codec.errors import GrainError
+from grain_codec.models.grain2022 import lossless
 
 Figures = dict[str, float]
 

@@ -1,6 +1,6 @@
 """The table and the contact sheet of `make demo`, from originals, .grain files and decoded faces on disk.
 
-    python -m grain_codec.benchmarks.demo ORIGINALS ENCODED DECODED SHEET.png
+python -m grain_codec.benchmarks.demo ORIGINALS ENCODED DECODED SHEET.png
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from pathlib import Path
 
 import click
 import numpy as np
+from grain_codec.benchmarks.codecs.codec import Coded
+from grain_codec.benchmarks.codecs.ordinary import WebP
+from grain_codec.benchmarks.metrics.metrics import psnr, thumbnail_of
+from grain_codec.benchmarks.runs.faces import faces_in
+from grain_codec.formats.images.contact_sheet import Tile, contact_sheet
+from grain_codec.formats.images.pictures import read_face
 
-from grain_codec.benchmarks.codecs import Coded
-from grain_codec.benchmarks.contact_sheet import Tile, contact_sheet
-from grain_codec.benchmarks.faces import faces_in
-from grain_codec.benchmarks.metrics import psnr, thumbnail_of
-from grain_codec.benchmarks.ordinary_codecs import WebP
 from grain_codec.codec import low_resolution_image
 from grain_codec.errors import GrainError
-from grain_codec.formats.images import read_face
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Where the model fails: the faces of a folder on which it does worst, drawn for people to look at.
 
-    python -m grain_codec.benchmarks.failures FACES SHEET.jpg --max-bytes 384 --count 3
+python -m grain_codec.benchmarks.failures FACES SHEET.jpg --max-bytes 384 --count 3
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from pathlib import Path
 
 import click
 import numpy as np
+from grain_codec.benchmarks.codecs.codec import Coded
+from grain_codec.benchmarks.codecs.model import ModelCodec
+from grain_codec.benchmarks.codecs.ordinary import WebP
+from grain_codec.benchmarks.metrics import identity
+from grain_codec.benchmarks.metrics.metrics import psnr
+from grain_codec.benchmarks.runs.faces import faces_in
+from grain_codec.formats.images.contact_sheet import Tile, contact_sheet
 
-from grain_codec.benchmarks import identity
-from grain_codec.benchmarks.codecs import Coded
-from grain_codec.benchmarks.contact_sheet import Tile, contact_sheet
-from grain_codec.benchmarks.faces import faces_in
-from grain_codec.benchmarks.metrics import psnr
-from grain_codec.benchmarks.model_codec import ModelCodec
-from grain_codec.benchmarks.ordinary_codecs import WebP
 from grain_codec.errors import GrainError
 
 

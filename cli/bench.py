@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from grain_codec.cli.batch.progress import duration, on_terminal
+from grain_codec.cli.batch.report import EXIT_FAILED
+from grain_codec.cli.batch.run import complain, orderly_exit
 
-from grain_codec.cli.batch import complain, orderly_exit
-from grain_codec.cli.progress import duration, on_terminal
-from grain_codec.cli.report import EXIT_FAILED
-from grain_codec.cores import available_cores
 from grain_codec.errors import GrainError
+from grain_codec.runtime.cores import available_cores
 from grain_codec.version import VERSION
 
 if TYPE_CHECKING:
-    from grain_codec.benchmarks.bench_worker import Outcome
-    from grain_codec.benchmarks.faces import FaceFile
-    from grain_codec.benchmarks.plan import Plan
-    from grain_codec.benchmarks.sweep import Progress
+    from grain_codec.benchmarks.runs.bench_worker import Outcome
+    from grain_codec.benchmarks.runs.faces import FaceFile
+    from grain_codec.benchmarks.runs.plan import Plan
+    from grain_codec.benchmarks.runs.sweep import Progress
 
 PROGRAM = "grain-bench"
 SECONDS_BETWEEN_LINES = 30
@@ -68,7 +68,7 @@ def main(
     """Measure the aligned faces in the folder FACES, and write images.tsv, report.html, plot.png and more to DIR."""
     if (faces is None) == (table is None):
         raise click.UsageError("Give the folder FACES, or --from images.tsv.")
-    from grain_codec.benchmarks.run import TABLE, redraw
+    from grain_codec.benchmarks.runs.run import TABLE, redraw
 
     failures: list[str] = []
     try:
@@ -89,9 +89,9 @@ def _measure(
     folder_of_faces: Path, folder: Path, jobs: int, anchor: str, force: bool, quiet: bool, **choices: object
 ) -> list[str]:
     """Runs what is not measured yet; a line for each face that a codec failed on."""
-    from grain_codec.benchmarks.faces import usable_faces
-    from grain_codec.benchmarks.plan import QUICK_FACES
-    from grain_codec.benchmarks.run import clear, measure
+    from grain_codec.benchmarks.runs.faces import usable_faces
+    from grain_codec.benchmarks.runs.plan import QUICK_FACES
+    from grain_codec.benchmarks.runs.run import clear, measure
 
     plan, warnings = _plan(**choices)
     if anchor not in plan.names:
@@ -126,8 +126,8 @@ def _plan(
     device: str,
 ) -> tuple[Plan, list[str]]:
     """What is to be measured, and a warning for each codec that is not to be had."""
-    from grain_codec.benchmarks import plan
-    from grain_codec.benchmarks.metrics import choose_metrics
+    from grain_codec.benchmarks.metrics.metrics import choose_metrics
+    from grain_codec.benchmarks.runs import plan
 
     ordinary, warnings = plan.choose_codecs(codecs)
     shipped = (plan.DEFAULT_MODEL,) if not codecs or plan.DEFAULT_MODEL in codecs else ()

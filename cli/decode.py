@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-
-from grain_codec.cli.batch import orderly_exit, run_and_exit
-from grain_codec.cli.folders import is_encoded
+from grain_codec.cli.batch.folders import is_encoded
+from grain_codec.cli.batch.paths import STANDARD_STREAM, decoded_name, is_stream
+from grain_codec.cli.batch.planning import Naming, plan_jobs
+from grain_codec.cli.batch.run import orderly_exit, run_and_exit
+from grain_codec.cli.batch.tasks import DecodeTask, LazyModel
 from grain_codec.cli.options import BATCH_EPILOG, BatchOptions, batch_options, model_options, output_options
-from grain_codec.cli.paths import STANDARD_STREAM, decoded_name, is_stream
-from grain_codec.cli.planning import Naming, plan_jobs
-from grain_codec.cli.tasks import DecodeTask, LazyModel
+
 from grain_codec.errors import BadImage
 from grain_codec.version import VERSION
 
@@ -101,7 +101,7 @@ def _image_format(output_file: str | None) -> str:
     """The format that -o asks for; PNG when it names no file or a device."""
     if output_file is None or output_file == STANDARD_STREAM or is_stream(output_file):
         return "PNG"
-    from grain_codec.formats.images import format_of_suffix
+    from grain_codec.formats.images.pictures import format_of_suffix
 
     try:
         return format_of_suffix(Path(output_file))

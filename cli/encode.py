@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import click
-
-from grain_codec.cli.batch import orderly_exit, run_and_exit
-from grain_codec.cli.folders import is_photograph
+from grain_codec.cli.batch.folders import is_photograph
+from grain_codec.cli.batch.paths import STANDARD_STREAM, encoded_name
+from grain_codec.cli.batch.planning import Naming, plan_jobs
+from grain_codec.cli.batch.run import orderly_exit, run_and_exit
+from grain_codec.cli.batch.tasks import DEFAULT_QUALITY, EncodeTask, LazyModel
 from grain_codec.cli.options import BATCH_EPILOG, BatchOptions, batch_options, model_options, output_options
-from grain_codec.cli.paths import STANDARD_STREAM, encoded_name
-from grain_codec.cli.planning import Naming, plan_jobs
-from grain_codec.cli.tasks import DEFAULT_QUALITY, EncodeTask, LazyModel
+
 from grain_codec.version import VERSION
 
 PROGRAM = "grain-encode"

@@ -6,12 +6,12 @@ import json
 import sys
 
 import click
+from grain_codec.cli.batch.paths import STANDARD_STREAM, Job, read_source
+from grain_codec.cli.batch.planning import refuse_unusable_input
+from grain_codec.cli.batch.report import EXIT_FAILED
+from grain_codec.cli.batch.run import complain, orderly_exit
+from grain_codec.cli.batch.tasks import DEFAULT_MODEL, reason_of
 
-from grain_codec.cli.batch import complain, orderly_exit
-from grain_codec.cli.paths import STANDARD_STREAM, Job, read_source
-from grain_codec.cli.planning import refuse_unusable_input
-from grain_codec.cli.report import EXIT_FAILED
-from grain_codec.cli.tasks import DEFAULT_MODEL, reason_of
 from grain_codec.errors import GrainError
 from grain_codec.version import VERSION
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import click
-
-from grain_codec.cli.tasks import DEFAULT_MODEL
+from grain_codec.cli.batch.tasks import DEFAULT_MODEL
 
 ALL_CORES = 0
 """Stands for as many jobs as there are CPU cores."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-
 from grain_codec.cli.training_options import (
     LossOptions,
     RunOptions,
@@ -25,11 +24,12 @@ from grain_codec.cli.training_options import (
     run_options,
     start_options,
 )
+
 from grain_codec.errors import GrainError
 
 if TYPE_CHECKING:
-    from grain_codec.cli.training_stages import StagedModel
-    from grain_codec.spec import AnySpec
+    from grain_codec.models.registry import AnySpec
+    from grain_codec.training.runs.stage_run import StagedModel
 
 OFFICIAL_STAGES = {
     "--invRRDB": "rescaling",
@@ -100,7 +100,7 @@ def rescaling(context: click.Context, start: str | None, cell_rate: float, **opt
             refuse_given(context, ("start", "cell_rate"), "is for face-1024")
             return _train_stage("rescaling", spec, run, options)
         refuse_given(context, tuple(options), "is not for this stage of face-1024, which has a loss of its own")
-        from grain_codec.cli.training_run import train_rescaling
+        from grain_codec.training.runs.rescaling_run import train_rescaling
 
         train_rescaling(run, spec, start, cell_rate)
 
@@ -164,7 +164,7 @@ def export(model: str, checkpoint: Path | None, exp_dir: Path | None, output_dir
     fusion that the stages have left under --exp-dir to the weights there are. grain-2022 takes all the modules
     under --exp-dir.
     """
-    from grain_codec.cli.training_export import export_face1024, export_grain2022, export_with_drawing
+    from grain_codec.training.runs.export import export_face1024, export_grain2022, export_with_drawing
 
     starts, strength = StartOptions.taken_from(options), options.pop("strength")
     with plain_errors():
@@ -208,7 +208,7 @@ def evaluate(faces: tuple[Path, ...], output_dir: Path, **options: object) -> No
 
     FACES are folders, tar shards or images. What is decoded is what a file holds.
     """
-    from grain_codec.cli.evaluation import evaluate_model
+    from grain_codec.benchmarks.evaluation import evaluate_model
 
     starts = StartOptions.taken_from(options)
     with plain_errors():
@@ -225,7 +225,7 @@ def _drawing_stage(context: click.Context, name: str, options: dict[str, object]
 
 
 def _train_stage(name: str, spec: AnySpec, run: RunOptions, options: dict[str, object]) -> None:
-    from grain_codec.cli.training_stages import train_stage
+    from grain_codec.training.runs.stage_run import train_stage
 
     losses, starts = LossOptions.taken_from(options), StartOptions.taken_from(options)
     train_stage(name, _staged_model(spec), run, losses, starts)
@@ -234,10 +234,10 @@ def _train_stage(name: str, spec: AnySpec, run: RunOptions, options: dict[str, o
 def _staged_model(spec: AnySpec) -> StagedModel:
     """What the stages need to know of the kind of model that a spec is of."""
     if spec.family is None:
-        from grain_codec.cli.training_face1024 import StagedFace1024
+        from grain_codec.training.runs.face1024 import StagedFace1024
 
         return StagedFace1024(spec)
-    from grain_codec.cli.training_grain2022 import StagedGrain2022
+    from grain_codec.training.runs.grain2022 import StagedGrain2022
 
     return StagedGrain2022(spec)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from grain_codec.spec import AnySpec
+    from grain_codec.models.registry import AnySpec
     from grain_codec.training.trainer import Recipe
 
 file_type = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -179,9 +179,7 @@ run_options = stacked(
     click.option(
         "--flips/--no-flips", default=False, help="Mirror half of the faces; face-1024's rescaling always does."
     ),
-    click.option(
-        "--workers", default=2, show_default=True, help="Decoding processes, where faces are read as needed."
-    ),
+    click.option("--workers", default=2, show_default=True, help="Decoding processes, where faces are read as needed."),
     click.option("--checkpoint-every", type=click.IntRange(1), help="Steps between checkpoints."),
     click.option("--validate-every", type=click.IntRange(1), help="Steps between validations and contact sheets."),
     click.option("--report-every", type=click.IntRange(1), default=50, show_default=True, help="Steps between rows."),
@@ -273,9 +271,11 @@ def read_sizes(model: str) -> AnySpec:
         WrongModel: the file is no spec.
         click.UsageError: the name is none.
     """
-    from grain_codec.spec import Grain2022Spec, ModelSpec, read_spec
+    from grain_codec.models.face1024.spec import Face1024Spec
+    from grain_codec.models.grain2022.spec import Grain2022Spec
+    from grain_codec.models.registry import read_spec
 
-    known = {spec.name: spec for spec in (ModelSpec(), Grain2022Spec())}
+    known = {spec.name: spec for spec in (Face1024Spec(), Grain2022Spec())}
     if model in known:
         return known[model]
     if not model.endswith(".json"):

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from grain_codec.cli.batch.paths import printable
 
-from grain_codec.cli.paths import printable
 from grain_codec.errors import GrainError
 from grain_codec.version import VERSION
 
@@ -74,7 +74,7 @@ def import_weights(folder: Path | None, output: Path | None, force: bool, **file
     with plain_errors():
         if output is not None and output.exists() and not force:
             raise FileExistsError(0, "exists; --force overwrites it", str(output))
-        from grain_codec.checkpoints import Checkpoints, find_checkpoints, import_checkpoints
+        from grain_codec.models.grain2022.checkpoints import Checkpoints, find_checkpoints, import_checkpoints
         from grain_codec.weights import user_folder, write_file, write_model
 
         found = Checkpoints(**files) if any(files.values()) else find_checkpoints(folder or Path())

@@ -26,9 +26,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
-
-from grain_codec.errors import BadImage, Corrupt, NotGrain, Truncated, UnsupportedVersion
 from grain_codec.formats.container import (
     EXIF,
     SETTINGS,
@@ -40,7 +37,10 @@ from grain_codec.formats.container import (
     width,
     write_settings,
 )
-from grain_codec.spec import GRID
+from PIL import Image
+
+from grain_codec.coding.grid import GRID
+from grain_codec.errors import BadImage, Corrupt, NotGrain, Truncated, UnsupportedVersion
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PRIVATE_CHUNK = b"grIn"

@@ -17,7 +17,7 @@ from grain_codec.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from grain_codec.codec import Codec
-    from grain_codec.pipeline import Face
+    from grain_codec.runtime.decode_pipeline import Face
 
 __all__ = ["__version__", "decode", "decode_files", "encode", "load_model"]
 
@@ -102,7 +102,7 @@ def decode_files(
     Raises:
         WrongModel: the model cannot draw `output`.
     """
-    from grain_codec.pipeline import DecodePipeline
+    from grain_codec.runtime.decode_pipeline import DecodePipeline
 
     with DecodePipeline(load_model(), output, batch_size, workers) as pipeline:
         yield from pipeline.decode(sources)

@@ -18,7 +18,7 @@ import numpy as np
 
 from grain_codec.errors import BadImage, TooLarge, WrongModel
 from grain_codec.formats import container, png_carrier
-from grain_codec.payloads import AnySymbols, Code, Stored, coder_of
+from grain_codec.models.payloads import AnySymbols, Code, Stored, coder_of
 from grain_codec.weights import ModelFile, find_model, load_networks, read_model
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Codec:
 
     def __init__(self, model: ModelFile, device: torch.device, precision: str = "auto"):
         """See `load_model`, which also refuses a precision that the device is slow in."""
-        from grain_codec.encoding import encoder_of
+        from grain_codec.models.encoding import encoder_of
 
         self.spec, self.files, self.device = model.spec, FaceFiles(model), device
         self.precision = precision
@@ -154,7 +154,7 @@ class Codec:
         Raises:
             BadImage: see `encode_face`.
         """
-        from grain_codec.encoding import Request
+        from grain_codec.models.encoding import Request
 
         if carrier not in CARRIERS:
             raise ValueError(f"carrier {carrier!r} is none of {', '.join(CARRIERS)}")
@@ -296,9 +296,7 @@ def read_chunks(data: bytes) -> Chunks:
     return container.unpack(data).chunks
 
 
-def describe(
-    data: bytes, model: str = DEFAULT_MODEL, fine_quality: int | None = None
-) -> dict[str, str | int | float]:
+def describe(data: bytes, model: str = DEFAULT_MODEL, fine_quality: int | None = None) -> dict[str, str | int | float]:
     """What a file says of itself, read down to its last symbol and without any network.
 
     Args:

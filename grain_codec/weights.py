@@ -22,14 +22,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file as save_tensors
 
 from grain_codec.errors import WrongModel
-from grain_codec.low_resolution import ThumbnailTables
-from grain_codec.spec import AnySpec, read_spec
-from grain_codec.symbols import SymbolTables
+from grain_codec.models.face1024.symbols import SymbolTables
+from grain_codec.models.face1024.thumbnail import ThumbnailTables
+from grain_codec.models.registry import AnySpec, read_spec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from grain_codec.model.outputs import ReciprocalNetworks
+    from grain_codec.models.networks import ReciprocalNetworks
 
 ZOO = Path(__file__).parent / "zoo"
 MODELS_VARIABLE = "GRAIN_MODELS"
@@ -237,7 +237,7 @@ def load_networks(model: ModelFile) -> ReciprocalNetworks:
     """
     import torch
 
-    from grain_codec.model.grain import build_networks
+    from grain_codec.models.face1024.networks import build_networks
 
     state = {
         name.removeprefix(_NETWORKS): tensor.astype(np.float32) if tensor.dtype == np.float16 else tensor

@@ -14,8 +14,9 @@ import torch
 from safetensors.numpy import save
 
 from grain_codec.errors import WrongModel
-from grain_codec.model.grain2022.grain import Grain2022
-from grain_codec.spec import DrawingSpec, Grain2022Spec, ModelSpec
+from grain_codec.models.face1024.spec import DrawingSpec, Face1024Spec
+from grain_codec.models.grain2022.networks import Grain2022
+from grain_codec.models.grain2022.spec import Grain2022Spec
 from grain_codec.weights import (
     ModelFile,
     check_tensors,
@@ -42,7 +43,7 @@ def test_the_shipped_file_is_at_most_24_mb():
 
 def test_tensors_and_spec_come_back(tmp_path: Path):
     tensors = {"networks.a": np.arange(6, dtype=np.float16).reshape(2, 3), "tables.b": np.array([1], np.uint8)}
-    path = write_model(tmp_path, ModelSpec(name="made"), tensors, "made by a test")
+    path = write_model(tmp_path, Face1024Spec(name="made"), tensors, "made by a test")
     model = read_model(path)
     assert model.spec.name == "made" and model.origin == "made by a test"
     assert path.name == f"made-{model.fingerprint.hex()}.safetensors"
@@ -69,10 +70,10 @@ def test_networks_of_the_published_kind_come_back(small_networks: Grain2022, sma
 
 def test_any_change_changes_the_fingerprint():
     tensors = {"networks.a": np.zeros(4, np.float16)}
-    spec = ModelSpec()
+    spec = Face1024Spec()
     fingerprints = {
         fingerprint_of(spec, tensors),
-        fingerprint_of(ModelSpec(coarsest_step=1.0), tensors),
+        fingerprint_of(Face1024Spec(coarsest_step=1.0), tensors),
         fingerprint_of(spec, {"networks.a": np.array([0, 0, 0, 1], np.float16)}),
         fingerprint_of(spec, {"networks.b": np.zeros(4, np.float16)}),
         fingerprint_of(spec, {"networks.a": np.zeros((2, 2), np.float16)}),
@@ -80,7 +81,7 @@ def test_any_change_changes_the_fingerprint():
     assert len(fingerprints) == 5
 
 
-def made_with(tmp_path: Path, spec: ModelSpec, **changed: np.ndarray) -> ModelFile:
+def made_with(tmp_path: Path, spec: Face1024Spec, **changed: np.ndarray) -> ModelFile:
     """A model of three tensors, some of them changed."""
     names = {"rescaling": "networks.rescaling.a", "fusion": "networks.fusion.b", "table": "tables.c"}
     tensors = {name: changed.get(key, np.zeros(4, np.float16)) for key, name in names.items()}
@@ -88,13 +89,13 @@ def made_with(tmp_path: Path, spec: ModelSpec, **changed: np.ndarray) -> ModelFi
 
 
 def test_weights_that_only_draw_otherwise_read_each_others_files(tmp_path: Path):
-    ones, plain, drawing = np.ones(4, np.float16), ModelSpec(), ModelSpec(drawing=DrawingSpec())
+    ones, plain, drawing = np.ones(4, np.float16), Face1024Spec(), Face1024Spec(drawing=DrawingSpec())
     model = made_with(tmp_path, plain)
     for drawn in (made_with(tmp_path, plain, fusion=ones), made_with(tmp_path, drawing)):
         assert drawn.fingerprint != model.fingerprint
         drawn.check_fingerprint(model.coding_fingerprint)
     others = [made_with(tmp_path, plain, rescaling=ones), made_with(tmp_path, plain, table=ones)]
-    for other in (*others, made_with(tmp_path, ModelSpec(coarsest_step=1.0))):
+    for other in (*others, made_with(tmp_path, Face1024Spec(coarsest_step=1.0))):
         with pytest.raises(WrongModel, match=model.coding_fingerprint.hex()):
             other.check_fingerprint(model.coding_fingerprint)
 
@@ -142,11 +143,11 @@ def test_tensors_are_named_by_what_is_wrong_with_them():
     "spec",
     [
         Grain2022Spec(width=256, growth=128, encoder_blocks=32, generator_channels=(1024,) * 9, code_channels=1024),
-        ModelSpec(view_size=512, detail_components=96, predictor_width=1024, predictor_blocks=32),
+        Face1024Spec(view_size=512, detail_components=96, predictor_width=1024, predictor_blocks=32),
     ],
     ids=["grain-2022", "face-1024"],
 )
-def test_networks_get_no_more_memory_than_the_file_has_tensors_for(tmp_path: Path, spec: Grain2022Spec | ModelSpec):
+def test_networks_get_no_more_memory_than_the_file_has_tensors_for(tmp_path: Path, spec: Grain2022Spec | Face1024Spec):
     """The largest that a spec may claim would be gigabytes."""
     path = write_model(tmp_path, spec, {"networks.rescaling.a": np.zeros(1)}, "")
     with pytest.raises(WrongModel, match="lacks rescaling"):
@@ -191,7 +192,7 @@ def test_without_a_named_folder_it_is_in_the_user_s_data(monkeypatch: pytest.Mon
 def test_a_failed_write_leaves_nothing(tmp_path: Path):
     (tmp_path / "a.safetensors").mkdir()
     with pytest.raises(OSError):
-        write_file(tmp_path / "a.safetensors", ModelSpec(), {"networks.a": np.zeros(1)}, "")
+        write_file(tmp_path / "a.safetensors", Face1024Spec(), {"networks.a": np.zeros(1)}, "")
     assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
 
 
@@ -199,9 +200,9 @@ def test_a_full_disk_is_an_error_of_the_file_and_no_file_of_the_users_is_touched
     (tmp_path / "a.partial").write_bytes(b"mine")
     limit = ["bash", "-c", "ulimit -f 1; trap '' XFSZ; exec \"$@\"", "-"]
     program = (
-        "import sys, numpy as np; from pathlib import Path; from grain_codec.spec import ModelSpec\n"
+        "import sys, numpy as np; from pathlib import Path; from grain_codec.models.spec import Face1024Spec\n"
         "from grain_codec.weights import write_file\n"
-        "try: write_file(Path(sys.argv[1]), ModelSpec(), {'networks.a': np.zeros(1 << 16)}, '')\n"
+        "try: write_file(Path(sys.argv[1]), Face1024Spec(), {'networks.a': np.zeros(1 << 16)}, '')\n"
         "except OSError as error: print(error.filename)"
     )
     target = str(tmp_path / "a.safetensors")

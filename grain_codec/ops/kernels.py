@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -177,12 +177,12 @@ def _kernel(source: str, name: str, scalar: torch.dtype, architecture: str) -> K
         return _built_kernel(source, name, scalar, architecture)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _built_kernel(source: str, name: str, scalar: torch.dtype, architecture: str) -> Kernel:
     return _built_source(source, scalar, architecture).get_kernel(name)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _built_source(source: str, scalar: torch.dtype, architecture: str) -> ObjectCode:
     return compile_source(source, scalar, architecture)
 

@@ -12,11 +12,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from grain_codec.coding.grid import GRID
 from grain_codec.errors import WrongModel
-from grain_codec.model.blocks import antialiased_resize
-from grain_codec.model.rescaling import Rescaling, ideal_laplace_bits
-from grain_codec.spec import GRID
-from grain_codec.training.adversarial import Adversary
+from grain_codec.models.blocks import antialiased_resize
+from grain_codec.models.face1024.rescaling import Rescaling, ideal_laplace_bits
+from grain_codec.training.losses.adversarial import Adversary
 
 BIT_PRICE = 0.08
 """Squared error that a bit must save, in squared quantiser steps: the slope of the closed-form codec's curve."""

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from grain_codec.errors import WrongModel
-from grain_codec.model.grain2022.prior import GenerativePrior
-from grain_codec.tensor_files import read_content, read_tensors
+from grain_codec.models.grain2022.prior import GenerativePrior
+from grain_codec.models.tensor_files import read_content, read_tensors
 from grain_codec.training.training_state import write_state
 
 STATE_KEYS = ("state_dict", "state_dict1", "state_dict2", "state_dict3", "d", "g_ema")

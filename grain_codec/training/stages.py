@@ -13,11 +13,11 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grain_codec.spec import GRID
-from grain_codec.training.adversarial import Adversary
-from grain_codec.training.lattice import lattice_strength
+from grain_codec.coding.grid import GRID
+from grain_codec.training.losses.adversarial import Adversary
+from grain_codec.training.losses.lattice import lattice_strength
+from grain_codec.training.losses.spectrum import WINDOW, excess_power
 from grain_codec.training.objectives import Objective, Outcome
-from grain_codec.training.spectrum import WINDOW, excess_power
 
 
 @dataclass(frozen=True)

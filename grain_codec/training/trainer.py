@@ -14,9 +14,9 @@ import torch.distributed as distributed
 from torch import Tensor, nn
 
 from grain_codec.errors import WrongModel
+from grain_codec.models.tensor_files import read_content
 from grain_codec.training.averaging import AveragedWeights
 from grain_codec.training.objectives import Objective
-from grain_codec.tensor_files import read_content
 from grain_codec.training.training_state import write_state
 from grain_codec.training.updates import Updates, autocast_type, between_processes
 

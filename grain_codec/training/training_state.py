@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from grain_codec.errors import WrongModel
-from grain_codec.tensor_files import read_content
+from grain_codec.models.tensor_files import read_content
 from grain_codec.training.objectives import Objective
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from grain_codec.benchmarks.ablation import every_picture, main, plain_samples
+from grain_codec.benchmarks.metrics.metrics import Judge, psnr, thumbnail_of
 from PIL import Image
 
-from grain_codec import lossless
-from grain_codec.benchmarks.ablation import every_picture, main, plain_samples
-from grain_codec.benchmarks.metrics import Judge, psnr, thumbnail_of
 from grain_codec.codec import Codec
+from grain_codec.models.grain2022 import lossless
 
 JUDGE = Judge(("psnr",))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from grain_codec.benchmarks.demo import read_examples
+from grain_codec.formats.images.contact_sheet import contact_sheet
 from PIL import Image
 
-from grain_codec.benchmarks.contact_sheet import contact_sheet
-from grain_codec.benchmarks.demo import read_examples
 from grain_codec.codec import Codec
 
 

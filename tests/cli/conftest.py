@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-COMMAND = '''
+COMMAND = """
 import click
 from grain_codec.cli.batch import orderly_exit, run_and_exit
 from grain_codec.cli.folders import is_encoded
@@ -28,10 +28,10 @@ def main(inputs, output_file, output_dir, **batch):
 
 if __name__ == "__main__":
     main()
-'''
+"""
 """The command, without the function `reverse` that it runs on each file."""
 
-QUICK = '''
+QUICK = """
 import time
 from grain_codec.cli.tasks import Converted
 from grain_codec.errors import Corrupt
@@ -41,7 +41,7 @@ def reverse(data, name):
     if data == b"damaged":
         raise Corrupt("the file is damaged")
     return Converted(data[::-1])
-'''
+"""
 """Decoding that takes no time, so that it can be tried on many files."""
 
 

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from grain_codec.cli import decode, encode
+from grain_codec.cli.batch import conversion as cli_conversion
+from grain_codec.cli.batch.conversion import DONE, FAILED, SKIPPED, Conversion
+from grain_codec.cli.batch.paths import Job
+from grain_codec.cli.batch.tasks import Converted
+from grain_codec.formats.alignment import face_finder
+from grain_codec.formats.alignment.alignment import Alignment, find_alignment, paste
 from PIL import Image
 
-from grain_codec.cli import conversion as cli_conversion
-from grain_codec.cli import decode, encode
-from grain_codec.cli.conversion import DONE, FAILED, SKIPPED, Conversion
-from grain_codec.cli.paths import Job
-from grain_codec.cli.tasks import Converted
 from grain_codec.codec import read_chunks
-from grain_codec.formats import face_finder
-from grain_codec.formats.alignment import Alignment, find_alignment, paste
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 ORIENTATION = 0x0112

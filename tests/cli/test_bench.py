@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from PIL import Image
-
-from grain_codec.benchmarks import placeholders
-from grain_codec.benchmarks.metrics import METRICS
-from grain_codec.benchmarks.plan import CODECS, DEFAULT_CAPS, QUICK_FACES
-from grain_codec.benchmarks.results_table import read_rows
+from grain_codec.benchmarks.codecs import placeholders
+from grain_codec.benchmarks.metrics.metrics import METRICS
+from grain_codec.benchmarks.runs.plan import CODECS, DEFAULT_CAPS, QUICK_FACES
+from grain_codec.benchmarks.tables.results_table import read_rows
 from grain_codec.cli.bench import main
+from PIL import Image
 
 Bench = Callable[..., Result]
 FAST = ("--codec", "webp", "--codec", "bicubic16", "--metric", "psnr", "--quick", "-j", "1")

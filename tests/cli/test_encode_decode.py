@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from grain_codec.cli import decode, encode, info
 from PIL import Image
 
 import grain_codec.codec
-from grain_codec.cli import decode, encode, info
 from grain_codec.weights import find_model
 
 

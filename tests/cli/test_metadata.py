@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from grain_codec.cli import decode, encode
+from grain_codec.formats import container
 from PIL import ExifTags, Image
 
 import grain_codec.codec
-from grain_codec.cli import decode, encode
-from grain_codec.formats import container
 
 ARTIST, ORIENTATION, LATITUDE = 0x013B, 0x0112, 2
 STRIPPED = "metadata stripped; --keep-metadata keeps it"

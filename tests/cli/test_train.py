@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from grain_codec.cli.train import main
 from PIL import Image
 
-from grain_codec.cli.train import main
 from grain_codec.codec import load_model
 
 

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from grain_codec.cli.train import main
 from PIL import Image
 
-from grain_codec.cli.train import main
 from grain_codec.codec import load_model
-from grain_codec.model.grain2022.grain import Grain2022
+from grain_codec.models.grain2022.networks import Grain2022
 from grain_codec.training.run_log import read_log
 
 WITHOUT_JUDGES = ["--lpips-lambda", "0", "--id-lambda", "0"]

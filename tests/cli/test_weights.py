@@ -12,8 +12,8 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from grain_codec.checkpoints import OFFICIAL_NAMES
-from grain_codec.model.grain2022.grain import Grain2022
+from grain_codec.models.grain2022.checkpoints import OFFICIAL_NAMES
+from grain_codec.models.grain2022.networks import Grain2022
 from grain_codec.weights import find_model, read_model
 
 

@@ -22,15 +22,19 @@ from fuzzing.bounds import within_bounds
 from fuzzing.mutation import apply, random_edit
 from fuzzing.repair import png as with_checksums
 from fuzzing.surfaces import PACKET, TINY_TABLES
+from grain_codec.cli import decode, encode, info, weights
+from grain_codec.cli.batch import paths
+from grain_codec.formats import container, png_carrier
+from grain_codec.formats.images import exif, xmp
+from grain_codec.formats.images import pictures as images
 from PIL import Image
 
-from grain_codec.cli import decode, encode, info, paths, weights
+from grain_codec.coding.grid import LR_SAMPLES
 from grain_codec.errors import BadImage, Corrupt, GrainError, NotGrain, WrongModel
-from grain_codec.formats import container, exif, images, png_carrier, xmp
-from grain_codec.low_resolution import ThumbnailTables, draw_thumbnail
-from grain_codec.payloads import coder_of
-from grain_codec.spec import LR_SAMPLES, ModelSpec
-from grain_codec.tensor_files import read_content
+from grain_codec.models.face1024.spec import Face1024Spec
+from grain_codec.models.face1024.thumbnail import ThumbnailTables, draw_thumbnail
+from grain_codec.models.payloads import coder_of
+from grain_codec.models.tensor_files import read_content
 from grain_codec.weights import MOST_HEADER_BYTES, read_model, write_file
 
 MIB = 1 << 20
@@ -122,10 +126,10 @@ def test_metadata_that_would_take_long_do_not():
 
 
 @pytest.fixture(scope="module")
-def tiny() -> tuple[ModelSpec, dict[str, np.ndarray]]:
+def tiny() -> tuple[Face1024Spec, dict[str, np.ndarray]]:
     """Spec and tensors of a small model."""
     model = read_model(TINY_TABLES)
-    assert isinstance(model.spec, ModelSpec)
+    assert isinstance(model.spec, Face1024Spec)
     return model.spec, model.tensors
 
 
@@ -145,7 +149,7 @@ TABLES = [
 
 @pytest.mark.parametrize("name, told, change", TABLES)
 def test_tables_of_other_types_shapes_or_meaning_are_refused(
-    tiny: tuple[ModelSpec, dict[str, np.ndarray]], tmp_path: Path, name: str, told: str, change: Callable
+    tiny: tuple[Face1024Spec, dict[str, np.ndarray]], tmp_path: Path, name: str, told: str, change: Callable
 ):
     spec, tensors = tiny
     path = tmp_path / "hostile.safetensors"
@@ -228,7 +232,7 @@ def test_nothing_in_a_file_commands_the_terminal(tmp_path: Path):
     path.write_bytes(safetensors(json.dumps({"__metadata__": {"spec": json.dumps({escape * 1000: 1})}}).encode()))
     encoded = tmp_path / "face.grain"
     encoded.write_bytes(container.pack(container.StoredFace(3, b"abc", b"face")))
-    write_file(tmp_path / "told.safetensors", ModelSpec(), {"networks.a": np.zeros(1)}, escape)
+    write_file(tmp_path / "told.safetensors", Face1024Spec(), {"networks.a": np.zeros(1)}, escape)
     for command, *arguments in (
         (info.main, encoded, "-m", path),
         (decode.main, encoded, "-m", path, "-o", tmp_path / "face.png"),

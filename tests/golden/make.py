@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 import portable
 import tiny_model
+from grain_codec.formats import container
+from grain_codec.formats.alignment.alignment import Alignment
+from grain_codec.formats.images.pictures import read_face
 from PIL import Image
 
 from grain_codec.codec import FaceFiles, load_model
-from grain_codec.formats import container
-from grain_codec.formats.alignment import Alignment
-from grain_codec.formats.images import read_face
-from grain_codec.payloads import SampleCoder, Samples
-from grain_codec.symbols import CELLS, Symbols
+from grain_codec.models.face1024.symbols import CELLS, Symbols
+from grain_codec.models.payloads import SampleCoder, Samples
 from grain_codec.weights import read_model
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

@@ -59,9 +59,9 @@ class Decoder:
         """`path` is of a weights file of the kind of face-1024; None stands for the published kind."""
         if path is None:
             return
-        from grain_codec.low_resolution import ThumbnailTables
-        from grain_codec.spec import read_spec
-        from grain_codec.symbols import SymbolCoder, SymbolTables
+        from grain_codec.models.face1024.symbols import SymbolCoder, SymbolTables
+        from grain_codec.models.face1024.thumbnail import ThumbnailTables
+        from grain_codec.models.registry import read_spec
 
         texts, tensors = read_safetensors(path)
         names = ("thumbnail_scales", "detail_scales", "thumbnail_context", "detail_context", "cumulative")
@@ -73,8 +73,10 @@ class Decoder:
 
     def decode(self, data: bytes) -> tuple[Any, np.ndarray]:
         """Symbols and LR image of a .grain file, which has to be what is written of its symbols."""
-        from grain_codec import lossless, low_resolution
         from grain_codec.formats import container
+
+        from grain_codec.coding import lr_image as low_resolution
+        from grain_codec.models.grain2022 import lossless
 
         stored = container.unpack(data)
         assert container.pack(stored) == data

@@ -15,11 +15,11 @@ import portable
 import pytest
 import tiny_model
 import torch
+from grain_codec.formats import container
 from PIL import Image
 
 from grain_codec.codec import Codec, FaceFiles
-from grain_codec.formats import container
-from grain_codec.payloads import SampleCoder
+from grain_codec.models.payloads import SampleCoder
 from grain_codec.weights import fingerprint_of, read_model
 
 MANIFEST = json.loads(portable.MANIFEST.read_text(encoding="utf-8"))

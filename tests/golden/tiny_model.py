@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from grain_codec.entropy import ALPHABET, TOTAL_BITS
-from grain_codec.spec import LR_SAMPLES, ModelSpec
-from grain_codec.symbols import ANCHOR_SPACING, CELLS, CLASSES, COMPONENT_BANDS
+from grain_codec.coding.grid import LR_SAMPLES
+from grain_codec.coding.range_coder import ALPHABET, TOTAL_BITS
+from grain_codec.models.face1024.spec import Face1024Spec
+from grain_codec.models.face1024.symbols import ANCHOR_SPACING, CELLS, CLASSES, COMPONENT_BANDS
 from grain_codec.weights import write_file
 
-SPEC = ModelSpec(
+SPEC = Face1024Spec(
     name="tiny",
     image_size=64,
     view_size=64,

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +78,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Runner:
         pytest.skip("g++ is not installed")
     folder = tmp_path_factory.mktemp("kernels")
 
-    @lru_cache(maxsize=None)
+    @cache
     def library(source: str, scalar: torch.dtype) -> ctypes.CDLL:
         path = folder / f"{source}-{SCALARS[scalar]}.so"
         command = ["g++", "-x", "c++", "-", "-std=c++17", "-O1", "-w", "-ffp-contract=off", "-shared", "-fPIC"]

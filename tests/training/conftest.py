@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from grain_codec.model.grain2022.grain import Grain2022
-from grain_codec.spec import Grain2022Spec
+from grain_codec.models.grain2022.networks import Grain2022
+from grain_codec.models.grain2022.spec import Grain2022Spec
 
 
 @pytest.fixture(scope="session")

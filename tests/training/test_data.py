@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from grain_codec.formats.images.face_sets import FaceSet
 from PIL import Image
 
 from grain_codec.errors import BadImage
-from grain_codec.formats.face_sets import FaceSet
 from grain_codec.training.data import augment, batches, streamed_batches
 
 
@@ -61,9 +61,7 @@ def test_processes_share_a_stream():
 
 
 def test_streams_mirror_when_asked():
-    plain, flipped = (
-        torch.cat(list(islice(streamed_batches(ramps(8), 8, flips=flips), 4))) for flips in (False, True)
-    )
+    plain, flipped = (torch.cat(list(islice(streamed_batches(ramps(8), 8, flips=flips), 4))) for flips in (False, True))
     assert not (plain[:, 0, 0, 0] > plain[:, 0, 0, 3]).any()
     assert 8 < int((flipped[:, 0, 0, 0] > flipped[:, 0, 0, 3]).sum()) < 24
 

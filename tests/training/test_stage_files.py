@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from grain_codec.errors import WrongModel
-from grain_codec.model.grain2022.prior import GenerativePrior
-from grain_codec.model.grain2022.rescaling import InvRRDB
-from grain_codec.spec import Grain2022Spec
+from grain_codec.models.grain2022.prior import GenerativePrior
+from grain_codec.models.grain2022.rescaling import InvRRDB
+from grain_codec.models.grain2022.spec import Grain2022Spec
 from grain_codec.training.stage_files import load_generator, load_module, load_prior, write_module
 
 

@@ -1,11 +1,11 @@
 """The five places where bytes of strangers come in. Each has a check that holds for any bytes, and valid seeds.
 
-    surface      bytes of an input
-    container    a .grain file
-    png          a carrier image
-    entropy      what is read (see `check_entropy`), fine quality, payload or samples
-    metadata     what is read (0 to 5, see `check_metadata`), its content
-    weights      a weights file
+surface      bytes of an input
+container    a .grain file
+png          a carrier image
+entropy      what is read (see `check_entropy`), fine quality, payload or samples
+metadata     what is read (0 to 5, see `check_metadata`), its content
+weights      a weights file
 """
 
 from __future__ import annotations
@@ -21,16 +21,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from grain_codec.formats import container, png_carrier
+from grain_codec.formats.alignment import alignment
+from grain_codec.formats.images import exif, metadata, xmp
+from grain_codec.formats.images import pictures as images
 from PIL import Image, PngImagePlugin
 
 from fuzzing import repair
 from fuzzing.bounds import within_bounds
 from grain_codec.codec import FaceFiles, read_chunks
+from grain_codec.coding.grid import LR_SAMPLES
 from grain_codec.errors import GrainError
-from grain_codec.formats import alignment, container, exif, images, metadata, png_carrier, xmp
-from grain_codec.payloads import MODELLED, PLAIN, FaceCoder, SampleCoder, Samples, coder_of
-from grain_codec.spec import LR_SAMPLES, Grain2022Spec
-from grain_codec.symbols import Symbols
+from grain_codec.models.face1024.symbols import Symbols
+from grain_codec.models.grain2022.spec import Grain2022Spec
+from grain_codec.models.payloads import MODELLED, PLAIN, FaceCoder, SampleCoder, Samples, coder_of
 from grain_codec.weights import load_networks, read_model, write_file
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"

@@ -1,0 +1,161 @@
+"""What a run was measured with, so that it can be repeated, and so that other settings' rows are not mixed in."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import multiprocessing
+import os
+import platform
+import resource
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from grain_codec.benchmarks.metrics.metrics import describe_metrics
+from grain_codec.benchmarks.runs.bench_worker import Description
+from grain_codec.benchmarks.runs.faces import FaceFile
+from grain_codec.benchmarks.runs.plan import Plan, make_codec
+from grain_codec.benchmarks.runs.processor import processor
+from PIL import features
+
+from grain_codec.errors import GrainError
+from grain_codec.version import VERSION
+from grain_codec.weights import find_model, read_model
+
+PACKAGES = ("pillow", "numpy", "torch", "pillow-jxl-plugin", "blurhash", "dlib", "dlib-bin")
+LIBRARIES = {"libjpeg_turbo": "libjpeg-turbo", "webp": "libwebp", "avif": "libavif", "jpg_2000": "OpenJPEG"}
+BINDING = ("caps", "picture_cap", "size", "efforts", "curves", "quick", "metrics", "settings", "models", "faces")
+"""What must be equal for rows to stand in one table."""
+
+
+class OtherSettings(GrainError):
+    """The folder holds a run with other settings."""
+
+
+def environment_of(plan: Plan, descriptions: Sequence[Description], faces: Sequence[FaceFile]) -> dict[str, Any]:
+    """The record of a run at its start; JSON holds it as it is."""
+    models = {name: read_model(find_model(source)) for name, source in plan.models}
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "commit": _commit(),
+        "versions": _versions(),
+        "machine": _machine(),
+        "models": {name: f"{model.path.name}, fingerprint {model.fingerprint.hex()}" for name, model in models.items()},
+        "settings": {description.name: description.settings for description in descriptions},
+        "metrics": describe_metrics(plan.metrics, plan.lpips_weights),
+        "caps": list(plan.caps),
+        "picture_cap": plan.picture_cap,
+        "size": plan.size,
+        "efforts": list(plan.efforts),
+        "curves": plan.curves,
+        "quick": plan.quick,
+        "warnings": [],
+        "faces": {face.name: face.digest for face in faces},
+    }
+
+
+def check_same_run(environment: dict[str, Any], recorded: dict[str, Any]) -> None:
+    """Refuses to go on with a run of other settings.
+
+    Raises:
+        OtherSettings: the text names what differs.
+    """
+    # JSON has no tuples and no other keys than text: compare what was written with what would be.
+    ours = json.loads(json.dumps(environment))
+    different = [name for name in BINDING if ours.get(name) != recorded.get(name)]
+    if different:
+        raise OtherSettings(f"holds a run with other {', '.join(different)}; give another folder, or --force")
+
+
+def write_environment(path: Path, environment: dict[str, Any]) -> None:
+    """Writes the record, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(environment, indent=2, ensure_ascii=False) + "\n")
+    partial.replace(path)
+
+
+def read_environment(path: Path) -> dict[str, Any]:
+    """Reads what `write_environment` wrote.
+
+    Raises:
+        GrainError: it is not such a file.
+        OSError: it cannot be read.
+    """
+    try:
+        environment = json.loads(path.read_text())
+    except ValueError as error:
+        raise GrainError(f"{path}: no record of a run: {error}") from error
+    if not isinstance(environment, dict):
+        raise GrainError(f"{path}: no record of a run")
+    return environment
+
+
+def peak_memory(plan: Plan, face: FaceFile) -> dict[str, int]:
+    """MiB at the peak of a process that does nothing but one face at the middle cap, for each codec."""
+    context = multiprocessing.get_context("spawn")
+    peaks = {}
+    for name in plan.names:
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_measure_memory, args=(theirs, plan, name, face), daemon=True)
+        process.start()
+        theirs.close()
+        try:
+            peaks[name] = ours.recv()
+        except EOFError:
+            continue  # it was killed, for want of memory for one
+        finally:
+            process.join()
+    return peaks
+
+
+def _measure_memory(connection: Any, plan: Plan, name: str, face: FaceFile) -> None:
+    codec = make_codec(plan, name)
+    codec.best_under(face.read(plan.size), plan.picture_cap)
+    connection.send(_peak_mebibytes())
+
+
+def _peak_mebibytes() -> int:
+    """The peak of this process.
+
+    Linux hands a parent's peak down in `ru_maxrss`; its own is in /proc.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) // 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+def _versions() -> dict[str, str]:
+    found = {"grain-codec": VERSION, "Python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    found |= {name: features.version(key) for key, name in LIBRARIES.items() if features.version(key)}
+    return found
+
+
+def _machine() -> dict[str, str | int]:
+    return {"system": platform.platform(), "processor": processor(), "cores": os.cpu_count() or 1}
+
+
+def _commit() -> str | None:
+    """The commit of the source tree that this runs from, if it is one."""
+    folder = Path(__file__).resolve().parent
+    if not (folder.parent / ".git").exists():
+        return None
+    try:
+        call = ["git", "-C", str(folder), "describe", "--always", "--dirty"]
+        return subprocess.run(call, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

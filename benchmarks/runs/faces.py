@@ -1,0 +1,83 @@
+"""The faces of a comparison: which files of a folder can be used, and which cannot and why."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from grain_codec.benchmarks.tables.results_table import printable
+from grain_codec.formats.images.face_sets import SUFFIXES
+from grain_codec.formats.images.pictures import read_face
+from PIL import Image
+
+from grain_codec.errors import BadImage
+
+DIGEST_LETTERS = 12
+
+
+@dataclass(frozen=True)
+class FaceFile:
+    """A usable picture.
+
+    Attributes:
+        name: of the file, without its folder and fit to be printed.
+        path: where it lies.
+        digest: leading hexadecimal digits of the SHA-256 over its bytes.
+    """
+
+    name: str
+    path: Path
+    digest: str
+
+    def read(self, size: int) -> np.ndarray:
+        """The face, uint8 `[size, size, 3]`."""
+        return read_face(self.path.read_bytes(), self.name, size)
+
+
+def faces_in(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Names and pixels uint8 `[1024, 1024, 3]` of the images of a folder."""
+    for path in _images(folder):
+        yield path.name, read_face(path.read_bytes(), path.name)
+
+
+def usable_faces(folder: Path, size: int, most: int | None = None) -> tuple[list[FaceFile], list[str]]:
+    """The faces of a folder that can be measured at a size.
+
+    A picture smaller than that is left out: half of its samples would be made up by the enlargement.
+
+    Args:
+        size: side in pixels at which all faces are compared.
+        most: faces to take; the others are not looked at.
+
+    Returns:
+        The faces by name, and a line for each picture that was left out, which begins with its name.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    usable: list[FaceFile] = []
+    left_out = []
+    for path in _images(folder):
+        if most is not None and len(usable) == most:
+            break
+        try:
+            data = path.read_bytes()
+            read_face(data, path.name, size)
+            side = min(Image.open(io.BytesIO(data)).size)
+            if side < size:
+                raise BadImage(f"{path.name}: {side} pixels a side are fewer than the {size} of the comparison")
+        except (BadImage, OSError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            left_out.append(f"{path.name}: {reason.removeprefix(f'{path.name}: ')}")
+        else:
+            usable.append(FaceFile(printable(path.name), path, hashlib.sha256(data).hexdigest()[:DIGEST_LETTERS]))
+    return usable, left_out
+
+
+def _images(folder: Path) -> list[Path]:
+    """The files of a folder that have an image's suffix, by name."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())

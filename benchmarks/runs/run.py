@@ -1,0 +1,152 @@
+"""The folder of a report: a run that measures into it, and everything that is drawn from its table again."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from grain_codec.benchmarks.report.plot import write_plot
+from grain_codec.benchmarks.report.report import write_report
+from grain_codec.benchmarks.runs.bench_worker import Outcome
+from grain_codec.benchmarks.runs.environment import (
+    check_same_run,
+    environment_of,
+    peak_memory,
+    read_environment,
+    write_environment,
+)
+from grain_codec.benchmarks.runs.faces import FaceFile
+from grain_codec.benchmarks.runs.picture_store import PictureStore, chosen_faces
+from grain_codec.benchmarks.runs.plan import Plan
+from grain_codec.benchmarks.runs.sweep import Progress, sweep, workers
+from grain_codec.benchmarks.tables.comparison import compare, write_comparison, write_curves
+from grain_codec.benchmarks.tables.results_table import Row, read_rows, write_rows
+from grain_codec.benchmarks.tables.text_tables import caps_text, comparison_text
+
+from grain_codec.errors import GrainError
+
+TABLE, ENVIRONMENT, PICTURES, CURVES, COMPARISON = "images.tsv", "environment.json", "pictures", "curves", "bdrate.tsv"
+
+
+def measure(
+    plan: Plan,
+    faces: list[FaceFile],
+    folder: Path,
+    jobs: int,
+    warnings: list[str],
+    tell: Callable[[Outcome, Progress], None],
+) -> list[str]:
+    """Measures what the folder's table does not hold yet, and records what with.
+
+    Args:
+        folder: made when missing; a killed run of the same settings in it is gone on with.
+        jobs: processes.
+        warnings: that readers of the report should see.
+        tell: called after each task.
+
+    Returns:
+        A line for each task that failed.
+
+    Raises:
+        OtherSettings: the folder holds a run with other settings.
+        GrainError: a codec cannot be had, or a worker died.
+    """
+    started = time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = PictureStore(folder / PICTURES)
+    failures = []
+
+    def keep(outcome: Outcome, progress: Progress) -> None:
+        pictures.add(outcome)
+        if outcome.error:
+            failures.append(f"{outcome.task.face.name}: {outcome.task.codec}: {outcome.error}")
+        if outcome.warning and outcome.warning not in environment["warnings"]:
+            environment["warnings"].append(outcome.warning)
+        tell(outcome, progress)
+
+    with workers(plan, jobs) as pool:
+        descriptions = [pool.describe(name) for name in plan.names]
+        environment = environment_of(plan, descriptions, faces)
+        recorded = _recorded(folder, environment)
+        environment["warnings"] = list(dict.fromkeys([*recorded.get("warnings", []), *warnings]))
+        write_environment(folder / ENVIRONMENT, environment)
+        sweep(plan, faces, descriptions, folder / TABLE, pool, jobs, keep)
+    rows = read_rows(folder / TABLE)
+    pictures.choose(chosen_faces(rows, plan.picture_cap), faces, plan.size)
+    environment["minutes"] = round(recorded.get("minutes", 0) + (time.monotonic() - started) / 60, 1)
+    environment["machine"]["processes"] = jobs
+    if not plan.quick:
+        peaks = peak_memory(plan, faces[0])
+        environment["machine"]["peak memory"] = ", ".join(f"{name} {size} MiB" for name, size in peaks.items())
+    write_environment(folder / ENVIRONMENT, environment)
+    return failures
+
+
+def clear(folder: Path) -> None:
+    """Removes an earlier run from a folder, and nothing else."""
+    for name in (TABLE, ENVIRONMENT, COMPARISON):
+        (folder / name).unlink(missing_ok=True)
+    for path in (folder / PICTURES).glob("*.webp"):
+        path.unlink()
+    (folder / PICTURES / "index.json").unlink(missing_ok=True)
+
+
+def redraw(table: Path, folder: Path, anchor: str) -> str:
+    """Draws everything from a table and what lies beside it; nothing is encoded.
+
+    Args:
+        table: images.tsv of a run; its folder holds the record and the pictures, or they are missed.
+        folder: where the report goes; made when missing.
+        anchor: the codec that the others are compared with.
+
+    Returns:
+        The tables in words.
+
+    Raises:
+        GrainError: the table is none, is empty, or lacks the anchor.
+        OSError: it cannot be read.
+    """
+    rows = read_rows(table)
+    if not any(row.fits for row in rows):
+        raise GrainError(f"{table}: holds no file of any codec")
+    comparisons = compare(rows, anchor)
+    environment = _record_beside(table)
+    folder.mkdir(parents=True, exist_ok=True)
+    _copy_run(table, rows, folder)
+    write_comparison(folder / COMPARISON, comparisons)
+    write_curves(folder / CURVES, rows, environment.get("size", 1024) ** 2, environment.get("settings", {}))
+    write_report(rows, environment, folder, PictureStore(folder / PICTURES).read(), comparisons)
+    write_plot(rows, folder)
+    return "\n\n".join((caps_text(rows), comparison_text(comparisons)))
+
+
+def _recorded(folder: Path, environment: dict[str, Any]) -> dict[str, Any]:
+    """The record of the run that the folder holds; of no run, an empty one."""
+    if (folder / ENVIRONMENT).exists():
+        recorded = read_environment(folder / ENVIRONMENT)
+        if (folder / TABLE).exists():
+            check_same_run(environment, recorded)
+            return recorded
+    elif (folder / TABLE).exists():
+        raise GrainError(f"{folder / TABLE} has no {ENVIRONMENT} that tells how it was measured; --force starts anew")
+    return {}
+
+
+def _record_beside(table: Path) -> dict[str, Any]:
+    """The record of a table's run, or an empty one."""
+    path = table.parent / ENVIRONMENT
+    return read_environment(path) if path.exists() else {}
+
+
+def _copy_run(table: Path, rows: list[Row], folder: Path) -> None:
+    """Puts table, record and pictures into the report's folder, where they are not there already."""
+    if table.parent.resolve() == folder.resolve():
+        return
+    write_rows(folder / TABLE, rows)
+    if (table.parent / ENVIRONMENT).exists():
+        shutil.copyfile(table.parent / ENVIRONMENT, folder / ENVIRONMENT)
+    if (table.parent / PICTURES / "index.json").exists():
+        shutil.copytree(table.parent / PICTURES, folder / PICTURES, dirs_exist_ok=True)

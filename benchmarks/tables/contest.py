@@ -1,0 +1,135 @@
+"""Our codec against the ordinary ones: how much nearer, how many bytes less, on how many faces worse."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from grain_codec.benchmarks.tables.results_table import CAP, CURVE, Row, Series
+from grain_codec.benchmarks.tables.summary import PSNR, Results, is_ours
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Our codec against the ordinary ones at one cap.
+
+    Attributes:
+        cap: in bytes.
+        lead: our series.
+        rival: the ordinary one with the highest mean PSNR among those that fit most faces.
+        gain: dB that `lead` is above `rival`, mean over the faces that both fit.
+        gains: of each face, dB above the best of all ordinary codecs on that face.
+        missed: faces that an ordinary codec fits in the cap and ours does not.
+        bytes: mean of our files.
+        rival_bytes: that an ordinary codec needs for our mean PSNR, or None if none was seen to reach it.
+    """
+
+    cap: int
+    lead: Series
+    rival: Series
+    gain: float
+    gains: dict[str, float]
+    missed: tuple[str, ...]
+    bytes: float
+    rival_bytes: float | None
+
+    @property
+    def worse(self) -> int:
+        """On how many faces an ordinary codec is nearer than ours, or has a file where ours has none."""
+        return sum(gain < 0 for gain in self.gains.values()) + len(self.missed)
+
+    @property
+    def faces(self) -> int:
+        """On how many faces there is anything to compare."""
+        return len(self.gains) + len(self.missed)
+
+    @property
+    def saving(self) -> float | None:
+        """Share of the rival's bytes that ours does without, at equal mean PSNR."""
+        return None if self.rival_bytes is None else 1 - self.bytes / self.rival_bytes
+
+
+def lead_of(results: Results) -> Series | None:
+    """The series that the headline speaks of: our first one at the least effort, `rescaled` if there is one."""
+    ours = filter(is_ours, results.series)
+    return min(ours, key=lambda series: (series.effort or 0, series.output != "rescaled"), default=None)
+
+
+def contest_at(results: Results, cap: int) -> Contest | None:
+    """Ours against the others at a cap; None where one of the two is missing."""
+    lead = lead_of(results)
+    mine = results.at_cap(cap, lead) if lead else {}
+    others = {series: results.at_cap(cap, series) for series in results.series if not is_ours(series)}
+    shared = {series: [name for name in found if name in mine] for series, found in others.items()}
+    rivals = [series for series, names in shared.items() if names]
+    if not rivals:
+        return None
+    rival = max(rivals, key=lambda series: (len(shared[series]), _mean_psnr(others[series], shared[series])))
+    best: dict[str, float] = {}
+    for name, row in ((name, row) for found in others.values() for name, row in found.items()):
+        best[name] = max(row.psnr, best.get(name, row.psnr))
+    reached = [size for series in others if (size := bytes_for(results, series, _mean_psnr(mine, mine))) is not None]
+    return Contest(
+        cap=cap,
+        lead=lead,
+        rival=rival,
+        gain=_difference(_mean_psnr(mine, shared[rival]), _mean_psnr(others[rival], shared[rival])),
+        gains={name: _difference(mine[name].psnr, psnr) for name, psnr in best.items() if name in mine},
+        missed=tuple(name for name in best if name not in mine and name in results.tried(cap, lead)),
+        bytes=statistics.fmean(row.bytes for row in mine.values()),
+        rival_bytes=min(reached, default=None),
+    )
+
+
+def contests_of(results: Results) -> list[Contest]:
+    """One for each cap at which there is one, by cap."""
+    return [contest for cap in results.caps if (contest := contest_at(results, cap))]
+
+
+def _mean_psnr(rows: Mapping[str, Row], names: Mapping[str, Row] | list[str]) -> float:
+    return statistics.fmean(rows[name].psnr for name in names)
+
+
+def _difference(one: float, other: float) -> float:
+    """`one - other`; two pictures that are both exact, and so infinitely near, differ by nothing."""
+    return 0.0 if one == other else one - other
+
+
+def bytes_for(results: Results, series: Series, value: float) -> float | None:
+    """Mean bytes at which a series reaches a mean PSNR, between its points (linear over the logarithm of bytes).
+
+    Returns:
+        The fewest over caps and quality levels, or None where neither reaches the PSNR.
+    """
+    found = []
+    for kind in (CAP, CURVE):
+        points = results.curve(series, PSNR, kind)
+        for lower, upper in zip(points, points[1:], strict=False):
+            if lower.values.mean < value <= upper.values.mean:
+                share = (value - lower.values.mean) / (upper.values.mean - lower.values.mean)
+                found.append(math.exp(math.log(lower.bytes) * (1 - share) + math.log(upper.bytes) * share))
+                break
+    return min(found, default=None)
+
+
+def worst_images(results: Results, cap: int, count: int) -> list[str]:
+    """The faces on which our codec does worst at a cap.
+
+    Args:
+        count: how many by each of three measures: the lowest PSNR, the farthest identity, and the least gain over the
+            ordinary codecs.
+
+    Returns:
+        Names in that order, each once.
+    """
+    lead = lead_of(results)
+    mine = results.at_cap(cap, lead) if lead else {}
+    contest = contest_at(results, cap)
+    gains = contest.gains if contest else {}
+    identities = {name: row.identity for name, row in mine.items() if row.identity is not None}
+    by_psnr = sorted(mine, key=lambda name: mine[name].psnr)
+    by_identity = sorted(identities, key=lambda name: -identities[name])
+    by_gain = sorted(gains, key=lambda name: gains[name])
+    return list(dict.fromkeys(name for names in (by_psnr, by_identity, by_gain) for name in names[:count]))

@@ -1,0 +1,163 @@
+"""What the rows of a benchmark say of each codec: means and 5th percentiles over the faces, at caps and on curves."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from grain_codec.benchmarks.tables.results_table import CAP, BadTable, Row, Series
+
+WORST_SHARE = 5
+"""The percentile that stands for the worst faces: one in twenty is worse."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A column that can be averaged over faces.
+
+    Attributes:
+        column: of the rows.
+        title: with the unit, as axes and table heads show it.
+        unit: behind a value.
+        digits: after the point.
+        higher_is_nearer: whether more is better.
+    """
+
+    column: str
+    title: str
+    unit: str
+    digits: int
+    higher_is_nearer: bool
+
+    def text(self, value: float) -> str:
+        """A value with the metric's digits."""
+        return f"{value:.{self.digits}f}"
+
+
+PSNR = Metric("psnr", "PSNR, dB", " dB", 2, True)
+LPIPS = Metric("lpips", "LPIPS (lower is better)", "", 3, False)
+IDENTITY = Metric("identity", "identity distance (lower is better)", "", 3, False)
+METRICS = (
+    PSNR,
+    Metric("ssim", "SSIM", "", 3, True),
+    Metric("ms_ssim", "MS-SSIM", "", 3, True),
+    LPIPS,
+    IDENTITY,
+    Metric("lr_psnr", "LR image, dB", " dB", 2, True),
+)
+
+NAMES = {
+    "jpeg": "JPEG",
+    "webp": "WebP",
+    "avif": "AVIF",
+    "jpegxl": "JPEG XL",
+    "jpeg2000": "JPEG 2000",
+    "bicubic16": "bicubic 16x16",
+    "blurhash": "BlurHash",
+}
+"""How ordinary codecs are written."""
+
+
+def is_ours(series: Series) -> bool:
+    """Whether it is one of the project's models: ordinary codecs have one output only, which has no name."""
+    return bool(series.output)
+
+
+def name_of(series: Series) -> str:
+    """What people call it; `rescaled` goes without saying."""
+    return NAMES.get(series.codec) or series.label.replace(" rescaled", "")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Values of a metric over faces.
+
+    Attributes:
+        mean: over the faces.
+        worst: the 5th percentile, counted from the worse end.
+        count: of faces.
+    """
+
+    mean: float
+    worst: float
+    count: int
+
+
+def spread_of(rows: Iterable[Row], metric: Metric) -> Spread | None:
+    """Mean and 5th percentile of the faces that have the metric; None if none has."""
+    values = [value for row in rows if (value := getattr(row, metric.column)) is not None]
+    if not values:
+        return None
+    share = WORST_SHARE if metric.higher_is_nearer else 100 - WORST_SHARE
+    return Spread(statistics.fmean(values), float(np.percentile(values, share)), len(values))
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """A series at one quality or cap: mean bytes and the metric over all faces."""
+
+    point: str
+    bytes: float
+    values: Spread
+
+
+class Results:
+    """The rows of a benchmark, grouped.
+
+    Attributes:
+        images: names of the faces, in the order of the rows.
+        caps: in bytes, ascending.
+        series: ours first, otherwise in the order of the rows.
+
+    Raises:
+        BadTable: a cap is no number of bytes, or a file has no bytes.
+    """
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            if row.kind == CAP and not (row.point.isascii() and row.point.isdigit()):
+                raise BadTable(f"{row.image}: the cap {row.point!r} is no number of bytes")
+            if row.fits and row.bytes <= 0:
+                raise BadTable(f"{row.image}: a file of {row.bytes} bytes")
+        self.images = list(dict.fromkeys(row.image for row in rows))
+        self.caps = sorted({int(row.point) for row in rows if row.kind == CAP})
+        self._groups: dict[tuple[Series, str], dict[str, list[Row]]] = {}
+        for row in rows:
+            points = self._groups.setdefault((row.series, row.kind), {})
+            points.setdefault(row.point, []).append(row)
+        found = dict.fromkeys(series for series, _ in self._groups)
+        self.series = sorted(found, key=lambda series: not is_ours(series))
+
+    def at_cap(self, cap: int, series: Series) -> dict[str, Row]:
+        """The rows of a series at a cap by face, without the faces that do not fit."""
+        members = self._groups.get((series, CAP), {}).get(str(cap), [])
+        return {row.image: row for row in members if row.fits}
+
+    def tried(self, cap: int, series: Series) -> set[str]:
+        """The faces that a series was measured on at a cap, whether or not they fit."""
+        return {row.image for row in self._groups.get((series, CAP), {}).get(str(cap), [])}
+
+    def measured(self, metric: Metric) -> bool:
+        """Whether any row has a metric."""
+        return any(
+            getattr(row, metric.column) is not None
+            for points in self._groups.values()
+            for members in points.values()
+            for row in members
+        )
+
+    def curve(self, series: Series, metric: Metric, kind: str) -> list[CurvePoint]:
+        """A series' points of one kind (CAP or CURVE), by bytes; only those that every face was measured at.
+
+        A mean over the faces that happened to fit would flatter whatever fits easy faces alone.
+        """
+        points = []
+        for point, members in self._groups.get((series, kind), {}).items():
+            fitting = [row for row in members if row.fits]
+            values = spread_of(fitting, metric)
+            if values and values.count == len(self.images) and math.isfinite(values.mean):
+                points.append(CurvePoint(point, statistics.fmean(row.bytes for row in fitting), values))
+        return sorted(points, key=lambda point: point.bytes)

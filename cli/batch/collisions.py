@@ -1,0 +1,106 @@
+"""Refuses runs in which a file would be written twice, or a source overwritten, before any work is done."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
+
+import click
+from grain_codec.cli.batch.paths import STANDARD_STREAM, Job, is_stream
+from grain_codec.cli.batch.urls import is_url
+
+from grain_codec.whole_files import PREFIX, SUFFIX
+
+
+def ignores_case(folder: str) -> bool:
+    """Whether names that differ in case only are one file in a folder, or in the one that it would be made in."""
+    while not os.path.isdir(folder) and os.path.dirname(folder) != folder:
+        folder = os.path.dirname(folder)
+    try:
+        with tempfile.NamedTemporaryFile(prefix=PREFIX, suffix=SUFFIX, dir=folder) as probe:
+            return os.path.exists(os.path.join(folder, os.path.basename(probe.name).upper()))
+    except OSError:  # nothing can be written there either
+        return False
+
+
+def refuse_collisions(
+    jobs: Iterable[Job], also_read: Sequence[str] = (), ignores_case: Callable[[str], bool] = ignores_case
+) -> None:
+    """Refuses jobs of which one would destroy a source or another's result.
+
+    Args:
+        jobs: can be gone through several times. Of each only two or three hashes are held.
+        also_read: paths of further inputs, which belong to no job alone.
+        ignores_case: tells it of the folder of a path.
+
+    Raises:
+        click.UsageError: naming the files.
+    """
+    sources = {hash(_identity(source)) for source in _inputs(jobs, also_read)}
+    targets: set[int] = set()
+    folded: set[int] = set()
+    for position, job in enumerate(jobs):
+        if job.target == STANDARD_STREAM or is_stream(job.target):
+            continue
+        identity = _identity(job.target)
+        if hash(identity) in sources:
+            _refuse_overwritten_source(_inputs(jobs, also_read), job, identity)
+        if hash(identity) in targets:
+            _refuse_second_writer(islice(jobs, position), job, identity, _identity)
+        targets.add(hash(identity))
+        if not isinstance(identity, str):
+            continue
+        if hash(identity.casefold()) in folded and ignores_case(os.path.dirname(identity)):
+            _refuse_second_writer(islice(jobs, position), job, identity.casefold(), _folded)
+        folded.add(hash(identity.casefold()))
+
+
+def _inputs(jobs: Iterable[Job], also_read: Sequence[str]) -> Iterator[str]:
+    """The paths of all that is read."""
+    yield from also_read
+    yield from (job.source for job in jobs if job.source != STANDARD_STREAM)
+
+
+def _refuse_overwritten_source(inputs: Iterable[str], job: Job, identity: object) -> None:
+    """Refuses a target that is a source; equal hashes alone are no proof."""
+    if any(_identity(source) == identity for source in inputs):
+        raise click.UsageError(f"{job.target_name} is an input and would be overwritten; name another output.")
+
+
+def _refuse_second_writer(
+    earlier: Iterable[Job], job: Job, identity: object, identify: Callable[[str], object]
+) -> None:
+    """Refuses a target that an earlier job writes too; equal hashes alone are no proof."""
+    for other in earlier:
+        if other.target != STANDARD_STREAM and identify(other.target) == identity:
+            both = f"{other.source_name} and {job.source_name}"
+            raise click.UsageError(f"{both} would both be written to {job.target_name}.")
+
+
+def _identity(path: str) -> tuple[object, object] | str:
+    """Equal for two paths of one file, hard links included; a path for a file that does not exist."""
+    if is_url(path):
+        return "URL", path
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        if os.path.islink(path):
+            return os.path.normcase(os.path.realpath(path))
+        folder, name = os.path.split(path)
+        return os.path.normcase(os.path.join(_real_folder(os.path.abspath(folder)), name))
+    return found.st_dev, found.st_ino
+
+
+def _folded(path: str) -> str | None:
+    """The path of a file that does not exist as a file system without case knows it."""
+    identity = _identity(path)
+    return identity.casefold() if isinstance(identity, str) else None
+
+
+@lru_cache(maxsize=64)
+def _real_folder(folder: str) -> str:
+    """The path of an absolute folder without links; the files of one folder come one after another."""
+    return os.path.realpath(folder)

@@ -1,0 +1,179 @@
+"""Jobs on the machines of a Ray cluster, through Ray Data; outcomes in the order of the jobs.
+
+Every machine needs this package, and the inputs and outputs under the same paths or as URLs. A machine or
+process that is lost costs time and no file: Ray does its blocks of jobs again elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import asdict, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from grain_codec.cli.batch.conversion import Conversion, Outcome
+from grain_codec.cli.batch.paths import Job, OutputExists, check_target
+from grain_codec.cli.batch.tasks import RunImpossible
+from grain_codec.cli.batch.urls import is_url
+
+if TYPE_CHECKING:
+    from ray.actor import ActorHandle
+    from ray.data import Dataset
+
+MOST_JOBS_A_BLOCK = 16
+"""Jobs that are done again when a worker is lost on the last of them."""
+
+BLOCKS_A_WORKER = 4
+"""At least so many blocks for each worker, so that all end at about the same time."""
+
+Row = dict[str, Any]
+
+
+def run_on_ray(jobs: Iterable[Job], conversion: Conversion, count: int | None) -> Iterator[Outcome]:
+    """Does jobs on `count` workers of the cluster, each with a model of its own; None: one for each of its cores.
+
+    Raises:
+        RunImpossible: Ray is not installed, or its cluster cannot be reached.
+    """
+    with _connection() as ray:
+        todo = list(jobs)
+        if not todo:
+            return
+        workers = min(count or int(ray.cluster_resources().get("CPU", 1)), len(todo))
+        ledger = ray.remote(num_cpus=0)(_Ledger).options(scheduling_strategy=_this_machine(ray)).remote()
+        resources = {"concurrency": workers, "num_cpus": 1, "num_gpus": _gpus(conversion)}
+        rows = _dataset(ray, todo, workers).map(_Worker, fn_constructor_args=(conversion, ledger), **resources)
+        for job, row in zip(todo, rows.iter_rows(), strict=True):
+            if row["impossible"]:
+                raise RunImpossible(row["impossible"])
+            yield _as_the_user_wrote(_outcome_of(row["outcome"]), job)
+
+
+class _Ledger:
+    """Knows which jobs a worker has begun, so that another worker may finish them after its loss."""
+
+    def __init__(self) -> None:
+        self._begun: set[int] = set()
+
+    def has(self, number: int) -> bool:
+        """Whether a job was begun."""
+        return number in self._begun
+
+    def add(self, number: int) -> None:
+        """Notes that a job begins."""
+        self._begun.add(number)
+
+
+class _Worker:
+    """Does jobs in a process of the cluster."""
+
+    def __init__(self, conversion: Conversion, ledger: ActorHandle):
+        self._conversion, self._ledger = conversion, ledger
+
+    def __call__(self, row: Row) -> Row:
+        """Does the job of a row."""
+        job = Job(os.fsdecode(row["source"]), os.fsdecode(row["target"]))
+        try:
+            outcome = self._with_rights_to(row["number"], job)(job)
+        except RunImpossible as error:
+            return {"outcome": "", "impossible": str(error)}
+        return {"outcome": json.dumps(asdict(outcome)), "impossible": ""}
+
+    def _with_rights_to(self, number: int, job: Job) -> Conversion:
+        """The conversion; it may overwrite what a lost worker made of the same job, and nothing else."""
+        import ray
+
+        if ray.get(self._ledger.has.remote(number)):
+            return replace(self._conversion, force=True)
+        try:
+            check_target(job.target, self._conversion.force)
+        except (OutputExists, OSError):
+            return self._conversion
+        ray.get(self._ledger.add.remote(number))
+        return self._conversion
+
+
+@contextmanager
+def _connection() -> Iterator[Any]:
+    """The module ray while it is connected."""
+    # Ray prints what its processes complain of on standard output, which is for data alone.
+    with redirect_stdout(sys.stderr):
+        ray = _connected()
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+def _connected() -> Any:
+    """The module ray, connected to the cluster that RAY_ADDRESS names or to a new one on this machine."""
+    for name, value in (("RAY_USAGE_STATS_ENABLED", "0"), ("RAY_BACKEND_LOG_LEVEL", "error")):
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise RunImpossible('--engine ray needs Ray; pip install "grain-codec[ray]"') from error
+    try:
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, ignore_reinit_error=True, include_dashboard=False)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise RunImpossible(f"Ray does not start: {str(error).strip().splitlines()[0]}") from error
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    context.execution_options.preserve_order = True
+    return ray
+
+
+def _dataset(ray: Any, jobs: list[Job], workers: int) -> Dataset:
+    """A row for each job: its number, and its paths, absolute and as bytes since names need not be UTF-8."""
+    import pyarrow
+
+    a_block = max(1, min(MOST_JOBS_A_BLOCK, len(jobs) // (BLOCKS_A_WORKER * workers)))
+    numbered, tables = enumerate(jobs), []
+    while rows := list(islice(numbered, a_block)):
+        columns = {
+            "number": [number for number, _ in rows],
+            "source": [os.fsencode(_absolute(job.source)) for _, job in rows],
+            "target": [os.fsencode(_absolute(job.target)) for _, job in rows],
+        }
+        tables.append(pyarrow.table(columns))
+    return ray.data.from_arrow(tables)
+
+
+def _this_machine(ray: Any) -> Any:
+    """Where the ledger lives: it is lost only together with the run itself."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+
+
+def _gpus(conversion: Conversion) -> int:
+    """GPUs for each worker: one when the command asks for a GPU."""
+    model = getattr(conversion.task, "model", None)
+    return 1 if model is not None and model.device.startswith("cuda") else 0
+
+
+def _absolute(path: str) -> str:
+    """A path that means the same in another working directory."""
+    return path if is_url(path) else os.path.abspath(path)
+
+
+def _outcome_of(text: str) -> Outcome:
+    """The outcome that a worker wrote as JSON, whose escapes keep names that are not UTF-8."""
+    fields = json.loads(text)
+    lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+    return Outcome(**{**fields, **lists, "job": Job(**fields["job"])})
+
+
+def _as_the_user_wrote(outcome: Outcome, job: Job) -> Outcome:
+    """An outcome with the paths of its job in place of the absolute ones."""
+    names = {outcome.job.source_name: job.source_name, outcome.job.target_name: job.target_name}
+    reason = outcome.reason.replace(outcome.job.target_name, job.target_name)
+    return replace(outcome, job=job, blamed=names.get(outcome.blamed, outcome.blamed), reason=reason)

@@ -1,0 +1,95 @@
+"""What is in the folders and wildcards that a command is given."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+ENCODED_SUFFIXES = (".grain", ".grain.png")
+MORE_IMAGE_SUFFIXES = {".avif", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jxl"}
+"""Images that cameras, phones and web sites save beside those that faces are trained on; what Pillow cannot
+read here is then a failed file and not one that is passed over."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Inputs that lie in one folder.
+
+    Attributes:
+        folder: path of it.
+        below: its path relative to the folder that the user named, "" for that folder itself.
+        names: of the files in it, sorted.
+        passed_over: number of other files in it.
+        error: why the folder could not be listed.
+    """
+
+    folder: str
+    below: str
+    names: tuple[str, ...] = ()
+    passed_over: int = 0
+    error: OSError | None = field(default=None, compare=False)
+
+
+def is_photograph(name: str) -> bool:
+    """Whether grain-encode takes a file of this name out of a folder: images, but no carriers."""
+    from grain_codec.formats.images.face_sets import SUFFIXES
+
+    lower = name.lower()
+    return not is_encoded(lower) and os.path.splitext(lower)[1] in SUFFIXES | MORE_IMAGE_SUFFIXES
+
+
+def is_encoded(name: str) -> bool:
+    """Whether grain-decode takes a file of this name out of a folder: .grain and .grain.png."""
+    return name.lower().endswith(ENCODED_SUFFIXES)
+
+
+def expand_wildcards(argument: str) -> list[str]:
+    """What an argument matches, sorted, for shells that leave that to programs; itself if it is or matches nothing.
+
+    Example: "photos/*.jpg" -> ["photos/anna.jpg", "photos/ben.jpg"], unless there is a file named "*.jpg"
+    """
+    if not glob.has_magic(argument) or os.path.lexists(argument):
+        return [argument]
+    return sorted(glob.glob(argument, recursive=True)) or [argument]
+
+
+def walk(root: str, accepts: Callable[[str], bool]) -> Iterator[Listing]:
+    """All folders of a tree, in sorted order, parents first; linked folders are not entered.
+
+    Links to files are files. What is neither a file nor a folder, such as a pipe, is never taken.
+    """
+    waiting = [""]
+    while waiting:
+        below = waiting.pop()
+        folder = os.path.join(root, below) if below else root
+        try:
+            listing, folders = _list(folder, below, accepts)
+        except OSError as error:
+            yield Listing(folder, below, error=error)
+            continue
+        yield listing
+        waiting.extend(os.path.join(below, name) for name in sorted(folders, reverse=True))
+
+
+def _list(folder: str, below: str, accepts: Callable[[str], bool]) -> tuple[Listing, list[str]]:
+    """The inputs in one folder, and the names of the folders in it."""
+    names, folders, passed_over = [], [], 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            elif accepts(entry.name) and _is_file_or_broken_link(entry):
+                names.append(entry.name)
+            else:
+                passed_over += 1
+    return Listing(folder, below, tuple(sorted(names)), passed_over), folders
+
+
+def _is_file_or_broken_link(entry: os.DirEntry[str]) -> bool:
+    """Whether a name is to be opened; a broken link is, so that the user hears of it."""
+    try:
+        return entry.is_file() or not os.path.exists(entry.path)
+    except OSError:  # a link to itself
+        return True

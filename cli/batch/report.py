@@ -1,0 +1,135 @@
+"""What a run says: errors at once, a line for each file or a progress line, and a summary; or all of it as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+
+import click
+from grain_codec.cli.batch.conversion import DONE, FAILED, SKIPPED, Outcome
+from grain_codec.cli.batch.paths import Job, shown
+from grain_codec.cli.batch.progress import ProgressLine, duration, size
+
+EXIT_FAILED = 1
+EXIT_NOTHING_TO_DO = 3
+
+
+class Report:
+    """Tells people on standard error, and programs on standard output, what becomes of the files of a run."""
+
+    def __init__(self, program: str, total: int, verbose: bool = False, quiet: bool = False, as_json: bool = False):
+        """`total` is the number of files to come; `quiet` leaves errors only."""
+        self._program, self._total = program, total
+        self._verbose, self._as_json = verbose, as_json
+        self._silent = quiet or as_json
+        # An engine may put something else in its place for a while, because of what others print.
+        self._standard_output = sys.stdout
+        self._progress = ProgressLine(total, wanted=not quiet and not as_json)
+        self._counts: Counter[str] = Counter()
+        self._notices: dict[str, tuple[int, str]] = {}
+        self._bytes_in = self._bytes_out = 0
+        self._started = time.monotonic()
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done, 1 some failed, 3 nothing to do."""
+        if self._counts[FAILED]:
+            return EXIT_FAILED
+        return 0 if self._counts[DONE] else EXIT_NOTHING_TO_DO
+
+    def add(self, outcome: Outcome) -> None:
+        """One more file."""
+        self._counts[outcome.status] += 1
+        self._bytes_in += outcome.bytes_in
+        self._bytes_out += outcome.bytes_out
+        if outcome.status == FAILED:
+            self._progress.clear()
+            click.echo(f"{self._program}: {outcome.blamed}: {outcome.reason}", err=True)
+        elif self._verbose or not self._progress.visible:
+            self.say(self._line(outcome))
+        for notice in outcome.notices:
+            self._note(outcome.job.source_name, notice)
+        if self._as_json:
+            self._print_json("file", _record(outcome))
+        self._progress.advance(outcome.status == DONE, outcome.status == FAILED)
+
+    def add_unlisted(self, folder: str, error: OSError) -> None:
+        """A folder whose files are unknown counts as one failed file."""
+        self._total += 1
+        job = Job(folder, "")
+        self.add(Outcome(job, FAILED, blamed=job.source_name, reason=error.strerror or str(error)))
+
+    def say(self, line: str) -> None:
+        """A line for people; standard output is for data alone."""
+        if not self._silent:
+            self._progress.clear()
+            click.echo(line, err=True)
+
+    def give_up(self) -> None:
+        """Makes room for the reason why no file can be converted."""
+        self._progress.clear()
+
+    def finish(self, interrupted: bool = False) -> None:
+        """The summary: for people when there is more than one file, for programs always."""
+        seconds = time.monotonic() - self._started
+        self._progress.clear()
+        self._say_notices()
+        if self._as_json:
+            counts = {status: self._counts[status] for status in (DONE, SKIPPED, FAILED)}
+            sizes = {"bytes_in": self._bytes_in, "bytes_out": self._bytes_out}
+            self._print_json("summary", {**counts, **sizes, "seconds": round(seconds, 3), "interrupted": interrupted})
+        elif self._total > 1 and (self._counts[FAILED] or not self._silent):
+            click.echo(f"{self._program}: {'interrupted: ' * interrupted}{self._summary(seconds)}", err=True)
+
+    def _note(self, name: str, notice: str) -> None:
+        """Says a notice of one file to those who want to know everything; for others notices are gathered."""
+        if self._verbose:
+            self.say(f"{self._program}: {name}: {notice}")
+        else:
+            count, first = self._notices.get(notice, (0, name))
+            self._notices[notice] = count + 1, first
+
+    def _say_notices(self) -> None:
+        """A line for each notice, however many files it is about."""
+        for notice, (count, first) in self._notices.items():
+            self.say(f"{self._program}: {first if count == 1 else f'{count} files'}: {notice}")
+
+    def _print_json(self, event: str, fields: dict[str, object]) -> None:
+        """One object on one line, at once."""
+        click.echo(json.dumps({"event": event, **fields}), file=self._standard_output)
+
+    def _summary(self, seconds: float) -> str:
+        """The summary's text.
+
+        Example: "12 files: 9 done, 1 skipped, 2 failed; 1.9 MB -> 2.7 kB; 4.1 s"
+        """
+        counts = ", ".join(f"{self._counts[status]} {status}" for status in (DONE, SKIPPED, FAILED))
+        sizes = f"{size(self._bytes_in)} -> {size(self._bytes_out)}"
+        return f"{self._total} files: {counts}; {sizes}; {duration(seconds)}"
+
+    def _line(self, outcome: Outcome) -> str:
+        """What is said of a file that did not fail."""
+        job = outcome.job
+        if outcome.status == SKIPPED:
+            return f"{job.source_name}: skipped, {job.target_name} exists"
+        made = f", {outcome.bytes_out} bytes" if outcome.bytes_out else ""
+        seconds = f", {outcome.seconds:.2f} s" if self._verbose else ""
+        targets = ", ".join([job.target_name, *map(shown, outcome.further_targets)])
+        return f"{job.source_name} -> {targets}{made}{seconds}"
+
+
+def _record(outcome: Outcome) -> dict[str, object]:
+    """An outcome for programs; bytes of a name that are no UTF-8 become lone surrogates, as Python has them."""
+    record: dict[str, object] = {
+        "source": outcome.job.source,
+        "target": outcome.job.target,
+        "status": outcome.status,
+        "bytes_in": outcome.bytes_in,
+        "bytes_out": outcome.bytes_out,
+        "seconds": round(outcome.seconds, 4),
+    }
+    record |= {"further_targets": list(outcome.further_targets)} if outcome.further_targets else {}
+    record |= {"notices": list(outcome.notices)} if outcome.notices else {}
+    return record | ({"error": outcome.reason} if outcome.status == FAILED else {})

@@ -1,0 +1,192 @@
+"""Finds the faces in a photo and where the FFHQ crop of each lies; needs the extra `align`.
+
+A detector (histograms of oriented gradients) looks at a copy of bounded size. What it finds gives a rough crop; the
+landmarks are then taken anew on that crop, where every face stands upright and has one size, as the mean over several
+starts. So the crop hardly depends on how large and how turned the face was in the photo.
+
+Both come from dlib. Its landmark model was trained on the iBUG 300-W pictures, which exclude commercial use.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from grain_codec.formats.alignment.alignment import Alignment, cut, ffhq_square
+from PIL import Image
+
+from grain_codec.errors import BadImage, GrainError
+
+DETECTION_PIXELS = 3_000_000
+"""The detector sees about so many pixels of a large photo, and finds faces from about 80 pixels a side of those."""
+
+MOST_ENLARGED = 2.0
+"""Small photos are enlarged so many times at most, so that smaller faces are found."""
+
+REFINING_SIDE = 512
+_STARTS = tuple(
+    (0.2 - grown + right, 0.29 - grown + down, 0.6 + 2 * grown)
+    for grown in (-0.03, 0.0, 0.03)
+    for right, down in ((0.0, 0.0), (0.02, 0.02), (-0.02, 0.02))
+)
+"""Left, top and side of the detector's box in an FFHQ crop, in sides of the crop, and others near it."""
+
+CHECKED_SIDES = (256, 512)
+"""Sides of the copies on which an aligned face is looked for; the second where there is none on the first."""
+
+ALIGNED_EYES = 0.5 + 0.477j
+ALIGNED_EYE_DISTANCE = 0.25
+"""Where the middle between the eyes lies in an FFHQ crop, and how far they are apart, in sides of the crop.
+
+The distance follows from `ffhq_square`, the height from that of a mouth as far below the eyes as usual."""
+
+MOST_SHIFT = 0.06
+"""The eyes of aligned faces lie nearer than this to ALIGNED_EYES, in sides of the picture."""
+
+MOST_TURN_OR_SCALE = 0.24
+"""Distance from 1 of the complex number that turns and scales ALIGNED_EYE_DISTANCE into a face's: 14 degrees."""
+
+_MODELS = {5: "shape_predictor_5_face_landmarks.dat", 68: "shape_predictor_68_face_landmarks.dat"}
+
+
+class FaceFinderMissing(GrainError):
+    """Faces cannot be found here, since the packages for it are not installed."""
+
+
+def available() -> bool:
+    """Whether the extra is installed; imports nothing."""
+    return all(find_spec(package) is not None for package in ("dlib", "face_recognition_models"))
+
+
+def require() -> None:
+    """Refuses to go on without the extra.
+
+    Raises:
+        FaceFinderMissing: it is not installed; the text names the command that does it.
+    """
+    if not available():
+        raise FaceFinderMissing('finding faces needs more packages: pip install "grain-codec[align]"')
+
+
+def find_faces(photo: np.ndarray, face: int | None = 1) -> list[Alignment]:
+    """Where the FFHQ crops of a photo's faces lie, the largest face first.
+
+    Args:
+        photo: uint8 `[height, width, 3]`, RGB, upright.
+        face: which of them is wanted, counted from 1, the largest; None for all.
+
+    Raises:
+        BadImage: the photo shows no face, or fewer than `face`.
+        FaceFinderMissing: the extra is not installed.
+    """
+    require()
+    rough = sorted(_rough_alignments(photo), key=lambda alignment: -alignment.side)
+    if not rough:
+        raise BadImage("no face found")
+    if face is not None and face > len(rough):
+        raise BadImage(f"there is no face {face}; {len(rough)} found")
+    return [_refined(photo, alignment) for alignment in (rough if face is None else [rough[face - 1]])]
+
+
+def is_misplaced(pixels: np.ndarray) -> bool:
+    """Whether a picture that should be an FFHQ crop has its face far from where those have it.
+
+    Where no face is found, none is misplaced.
+
+    Args:
+        pixels: uint8 `[S, S, 3]`, RGB.
+
+    Raises:
+        FaceFinderMissing: the extra is not installed.
+    """
+    require()
+    for side in CHECKED_SIDES:
+        view = _resized(pixels, side, side)
+        boxes = _detector()(view, 0)
+        if boxes:
+            break
+    else:
+        return False
+    # Of each eye both corners, the eye on the right first; then the nose.
+    corners = _landmarks(view, max(boxes, key=lambda box: box.area()), 5)[:4] / side
+    right_eye, left_eye = corners[:2].mean(), corners[2:].mean()
+    shift = abs((right_eye + left_eye) / 2 - ALIGNED_EYES)
+    turn_or_scale = abs((right_eye - left_eye) / ALIGNED_EYE_DISTANCE - 1)
+    return bool(shift > MOST_SHIFT or turn_or_scale > MOST_TURN_OR_SCALE)
+
+
+def _rough_alignments(photo: np.ndarray) -> list[Alignment]:
+    """Crops by the landmarks in the detector's boxes, in no order."""
+    height, width = photo.shape[:2]
+    scale = min(MOST_ENLARGED, math.sqrt(DETECTION_PIXELS / (width * height)))
+    view = _resized(photo, max(1, round(width * scale)), max(1, round(height * scale)))
+    across, down = width / view.shape[1], height / view.shape[0]
+    found = []
+    for box in _detector()(view, 0):
+        points = _landmarks(view, box, 68)
+        try:
+            found.append(Alignment.nearest(width, height, *ffhq_square(points.real * across + 1j * points.imag * down)))
+        except BadImage:
+            continue  # no face of this photo: too small, or with its middle outside
+    return found
+
+
+def _refined(photo: np.ndarray, rough: Alignment) -> Alignment:
+    """The crop by landmarks that were taken on the rough crop.
+
+    Raises:
+        BadImage: the face is too near to the photo's edge for its crop to be stored.
+    """
+    view = cut(photo, rough, REFINING_SIDE)
+    points = np.mean([_landmarks(view, _box(*(REFINING_SIDE * part for part in start)), 68) for start in _STARTS], 0)
+    across_crop = 2 * points / REFINING_SIDE - (1 + 1j)
+    return Alignment.nearest(rough.width, rough.height, *ffhq_square(rough.centre + rough.axis * across_crop))
+
+
+def _landmarks(view: np.ndarray, box: Any, count: int) -> np.ndarray:
+    """Complex `[count]`, in pixels of the view; dlib counts from the middle of the first pixel."""
+    shape = _predictor(count)(view, box)
+    return np.array([complex(part.x, part.y) for part in shape.parts()]) + (0.5 + 0.5j)
+
+
+def _resized(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+    """A picture of another size, contiguous as dlib needs it."""
+    if pixels.shape[:2] == (height, width):
+        return np.ascontiguousarray(pixels)
+    return np.array(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def _box(left: float, top: float, side: float) -> Any:
+    """A square as dlib writes it: its last row and column belong to it."""
+    import dlib
+
+    return dlib.rectangle(round(left), round(top), round(left + side) - 1, round(top + side) - 1)
+
+
+@lru_cache(maxsize=1)
+def _detector() -> Any:
+    import dlib
+
+    return dlib.get_frontal_face_detector()
+
+
+@lru_cache(maxsize=len(_MODELS))
+def _predictor(count: int) -> Any:
+    """The landmark model of 5 or 68 points.
+
+    Raises:
+        FaceFinderMissing: its package lacks the file.
+    """
+    import dlib
+
+    # The package's own functions need setuptools, which new environments lack; its folder is found without them.
+    package = find_spec("face_recognition_models")
+    assert package is not None and package.origin is not None
+    path = Path(package.origin).parent / "models" / _MODELS[count]
+    if not path.is_file():
+        raise FaceFinderMissing(f"the package face-recognition-models lacks {path.name}; install it anew")
+    return dlib.shape_predictor(str(path))

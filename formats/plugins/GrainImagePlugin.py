@@ -1,0 +1,7 @@
+"""Importing this module makes Pillow read and write `.grain` files, as its own plugins do."""
+
+from __future__ import annotations
+
+from grain_codec.formats.plugins.pillow_plugin import register_grain_opener
+
+register_grain_opener()

@@ -1,1 +1,0 @@
-"""The networks. They see tensors and whole symbols, never bytes."""

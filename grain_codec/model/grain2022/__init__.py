@@ -1,1 +1,0 @@
-"""The networks of GRAIN as published at CVPR 2022, under the state-dict keys of its released weights."""

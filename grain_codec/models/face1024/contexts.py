@@ -1,0 +1,136 @@
+"""What is known of a level before it is read: how busy the face has been so far, compared with the tables.
+
+Classes of found over expected magnitude, in the same cell and in the cells around it. All of it is integer
+arithmetic, so that every machine computes the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from grain_codec.coding.grid import GRID
+
+CELLS = GRID * GRID
+SCALES_PER_OCTAVE = 8
+LEAST_SCALE_OCTAVE = -6
+"""Scale index 0 means an expected magnitude of 2 ** LEAST_SCALE_OCTAVE levels."""
+
+EXPECTED_UNIT = 256
+"""Expected magnitudes are whole multiples of 1 / EXPECTED_UNIT level."""
+
+RATIO_BOUNDS = ((1, 4), (2, 5), (3, 5), (5, 6), (6, 5), (7, 4), (3, 1))
+"""Bounds, as fractions, between the eight classes of found over expected magnitude."""
+
+CLASSES = len(RATIO_BOUNDS) + 1
+COMPONENT_BANDS = (1, 4, 12)
+"""First components of the second, third, ... band of detail components with a context table of its own."""
+
+THUMBNAIL_GROUP = 16
+"""Thumbnail components that are coded with one look at how busy the face has been."""
+
+
+def expected_magnitude(scales: np.ndarray) -> np.ndarray:
+    """The magnitude that a scale index stands for, in 1 / EXPECTED_UNIT levels, by integer table."""
+    return _EXPECTED[scales]
+
+
+def thumbnail_groups(levels: np.ndarray, base: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Groups of thumbnail components in coding order, with the context class of each face.
+
+    Args:
+        levels: integers `[N, T]`; a group's are read only after it was yielded.
+        base: scale indices `[T]` of the tables.
+    """
+    expected = expected_magnitude(base)
+    found_so_far = np.zeros(len(levels), np.int64)
+    expected_so_far = 0
+    for start in range(0, levels.shape[1], THUMBNAIL_GROUP):
+        where = slice(start, start + THUMBNAIL_GROUP)
+        yield where, ratio_class(found_so_far, np.int64(expected_so_far))
+        found_so_far = found_so_far // 2 + EXPECTED_UNIT * np.abs(levels[:, where]).sum(1, dtype=np.int64)
+        expected_so_far = expected_so_far // 2 + int(expected[where].sum())
+
+
+def detail_groups(levels: np.ndarray, base: np.ndarray) -> Iterator[tuple[np.ndarray, int, tuple]]:
+    """Groups of detail levels in coding order: cells, component, and the context classes of each.
+
+    Args:
+        levels: integers `[N, 256, C]`; a group's are read only after it was yielded.
+        base: scale indices `[256, C]` of the tables.
+    """
+    insides, arounds = _detail_thresholds(expected_magnitude(base))
+    found_so_far = np.zeros(levels.shape[:2], np.int64)
+    for component in range(levels.shape[2]):
+        band = sum(component >= first for first in COMPONENT_BANDS)
+        for group, cells in enumerate(_INTERLEAVED):
+            inside = _class_among(found_so_far[:, cells], insides[:, component, cells])
+            around = _class_among(_around(found_so_far)[:, cells], arounds[group][:, component, cells])
+            yield cells, component, (band, inside, around)
+            found = EXPECTED_UNIT * np.abs(levels[:, cells, component].astype(np.int64))
+            found_so_far[:, cells] = found_so_far[:, cells] * 7 // 8 + found
+
+
+def ratio_class(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Which class found over expected magnitude falls in; little evidence of either pulls it to the middle."""
+    return _class_among(found, _thresholds(expected))
+
+
+def _thresholds(expected: np.ndarray) -> np.ndarray:
+    """The least found magnitude of each class but the first, `[CLASSES - 1, ...]`."""
+    bounds = [-(-(expected + _PRIOR) * above // below) - _PRIOR for above, below in RATIO_BOUNDS]
+    return np.stack(bounds)
+
+
+def _class_among(found: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """How many thresholds `[CLASSES - 1, ...]` are reached, of the shape of `found`."""
+    thresholds = thresholds.reshape(len(thresholds), *(1,) * (found.ndim - thresholds.ndim + 1), *thresholds.shape[1:])
+    return (found >= thresholds).sum(0)
+
+
+def _detail_thresholds(expected: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The thresholds of all details, since what is expected does not depend on the face.
+
+    Args:
+        expected: magnitudes `[256, C]`.
+
+    Returns:
+        Those of a cell, `[CLASSES - 1, C, 256]`, and of its surroundings when each interleaved group is coded.
+    """
+    before = np.zeros((expected.shape[1] + 1, CELLS), np.int64)
+    for component, magnitudes in enumerate(expected.T):
+        before[component + 1] = before[component] * 7 // 8 + magnitudes
+    so_far, arounds = before[:-1].copy(), []
+    for cells in _INTERLEAVED:
+        arounds.append(_thresholds(_around(so_far)))
+        so_far[:, cells] = before[1:, cells]
+    return _thresholds(before[:-1]), arounds
+
+
+def _around(values: np.ndarray) -> np.ndarray:
+    """Sums over the eight neighbours of each cell, `[N, 256]`."""
+    padded = np.zeros((len(values), GRID + 2, GRID + 2), values.dtype)
+    padded[:, 1:-1, 1:-1] = values.reshape(-1, GRID, GRID)
+    rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
+    block = rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]
+    return block.reshape(values.shape) - values
+
+
+def _interleaved_cells() -> list[np.ndarray]:
+    """Cells on even rows and columns, on odd ones, and all between: each group lies among the ones before."""
+    row, column = np.divmod(np.arange(CELLS), GRID)
+    even = (row % 2 == 0) & (column % 2 == 0)
+    odd = (row % 2 == 1) & (column % 2 == 1)
+    return [np.flatnonzero(group) for group in (even, odd, ~(even | odd))]
+
+
+_INTERLEAVED = _interleaved_cells()
+_PRIOR = EXPECTED_UNIT // 4
+_EIGHTHS = (256, 279, 304, 332, 362, 395, 431, 470)
+"""2 ** (k / 8) in 1/256."""
+
+_EXPECTED = np.array(
+    [max(1, (_EIGHTHS[index % 8] << (index // 8)) * EXPECTED_UNIT >> (8 - LEAST_SCALE_OCTAVE)) for index in range(256)],
+    dtype=object,
+).astype(np.int64)

@@ -1,0 +1,93 @@
+"""The upscaling priors decoding module of face-1024: joins the faithful view with the prior's features.
+
+From 32 px up, at each scale: what is known so far, the decoded view folded to that scale, the prior's
+features there, and noise, since texture made of nothing else repeats itself. What comes out is added to
+the interpolated view, so that an untrained module gives `rescaled`, and a trained one only draws what
+the view lacks. The prior draws from 16x16 cells, and perceptual distances reward a pattern that repeats in
+every one of them, which eyes do not forgive: so what neighbouring cells have in common is not added.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from grain_codec.coding.grid import GRID
+from grain_codec.models.blocks import ResidualBlock
+from grain_codec.models.face1024.fixed_noise import fixed_noise
+from grain_codec.models.face1024.spec import DrawingSpec
+from grain_codec.ops.haar import inverse_haar
+
+
+class Fusion(nn.Module):
+    """Upscaling priors decoding module; see the module's docstring."""
+
+    def __init__(self, drawing: DrawingSpec, view_size: int):
+        super().__init__()
+        self.drawing, self.view_size = drawing, view_size
+        self.position = nn.Parameter(torch.zeros(drawing.position_channels, GRID, GRID))
+        self.enter, self.blocks = nn.ModuleList(), nn.ModuleList()
+        known = 1 + drawing.position_channels
+        levels = zip(drawing.fusion_widths, drawing.fusion_blocks, drawing.prior_widths[1:])
+        for level, (width, blocks, prior_width) in enumerate(levels):
+            size = 2 * GRID << level
+            folded = 3 * max(1, view_size // size) ** 2
+            self.enter.append(nn.Conv2d(known + folded + prior_width + drawing.noise_channels, width, 1))
+            self.register_buffer(f"noise_{size}", fixed_noise(drawing.noise_channels, size), persistent=False)
+            self.blocks.append(nn.Sequential(*[ResidualBlock(width) for _ in range(blocks)]))
+            known = width // 4
+        self.leave = nn.Conv2d(drawing.fusion_widths[-1], 12, 1)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, view: Tensor, step: Tensor, features: list[Tensor]) -> Tensor:
+        """`fused`: the natural picture.
+
+        Args:
+            view: `[B, 3, V, V]` decoded, in [0, 1].
+            step: `[B]` quantiser step of the details.
+            features: the prior's, `[B, C, S, S]` at S = 32, 64, ... D / 2.
+
+        Returns:
+            `[B, 3, D, D]` with D the drawn size, about [0, 1] and not clamped.
+        """
+        size = 2 * GRID
+        quality = (step.log2() / 2).view(-1, 1, 1, 1).expand(-1, 1, size, size)
+        position = self.position.repeat_interleave(2, 1).repeat_interleave(2, 2).expand(view.shape[0], -1, -1, -1)
+        x = torch.cat([quality, position], 1)
+        for level, (enter, blocks, drawn) in enumerate(zip(self.enter, self.blocks, features)):
+            x = inverse_haar(x) if level else x
+            scale = drawn.shape[-1]
+            noise = self.get_buffer(f"noise_{scale}").to(drawn.dtype).expand(len(view), -1, -1, -1)
+            x = blocks(enter(torch.cat([x, self._view_at(view, scale) - 0.5, drawn, noise], 1)))
+        full = self.drawing.size
+        faithful = F.interpolate(view, (full, full), mode="bicubic", align_corners=False)
+        added = inverse_haar(self.leave(F.leaky_relu(x, 0.2))).float()
+        return faithful + without_repetition(added, self.drawing.repetition_window)
+
+    def _view_at(self, view: Tensor, size: int) -> Tensor:
+        """The view folded or interpolated to a scale, `[B, 3 * F * F, S, S]`."""
+        if size < self.view_size:
+            return F.pixel_unshuffle(view, self.view_size // size)
+        if size == self.view_size:
+            return view
+        return F.interpolate(view, (size, size), mode="bicubic", align_corners=False)
+
+
+def without_repetition(added: Tensor, window: int) -> Tensor:
+    """Pictures `[B, C, D, D]` less the mean of the cells around each cell, itself among them, sample by sample.
+
+    Shading and colour that are smooth over the neighbourhood go too: those the faithful view has already.
+
+    Args:
+        added: what is drawn, in cells of D / 16 pixels.
+        window: side of the neighbourhood in cells, odd; 0 takes nothing away.
+    """
+    if not window:
+        return added
+    cell = added.shape[-1] // GRID
+    cells = F.pixel_unshuffle(added, cell)
+    mean = F.avg_pool2d(cells, window, stride=1, padding=window // 2, count_include_pad=False)
+    return F.pixel_shuffle(cells - mean, cell)

@@ -1,0 +1,73 @@
+"""The networks of a model of any kind: three modules, assembled from its spec, and the pictures that they draw.
+
+`rescaling` carries the face down to symbols and back, `prior` generates a face from what was carried, and
+`fusion` draws from the features of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from torch import Tensor
+
+from grain_codec.models.face1024.fusion import Fusion
+from grain_codec.models.face1024.prior import Prior
+from grain_codec.models.face1024.rescaling import Rescaling
+from grain_codec.models.face1024.spec import Face1024Spec
+from grain_codec.models.grain2022.networks import Grain2022
+from grain_codec.models.grain2022.spec import Grain2022Spec
+from grain_codec.models.networks import MODULES_FOR, ReciprocalNetworks
+from grain_codec.models.registry import AnySpec
+from grain_codec.ops.enlargement import enlarged_pixels
+
+
+class Face1024(ReciprocalNetworks):
+    """The networks of face-1024."""
+
+    def __init__(self, spec: Face1024Spec):
+        super().__init__({"rescaling": Rescaling(spec)})
+        self.spec = spec
+        if spec.drawing is not None:
+            self["prior"] = Prior(spec.drawing, spec.view_size)
+            self["fusion"] = Fusion(spec.drawing, spec.view_size)
+
+    def draw(self, thumbnail_levels: Tensor, detail_levels: Tensor, step: Tensor, output: str) -> Tensor:
+        """Draws faces.
+
+        Args:
+            thumbnail_levels: `[B, T]` whole levels as floats.
+            detail_levels: `[B, 256, C]` whole levels as floats.
+            step: `[B]` quantiser step of the details.
+            output: one of `outputs`.
+
+        Returns:
+            `[B, 3, S, S]` in [0, 1].
+        """
+        return self.rescaling(self._draw_small(thumbnail_levels, detail_levels, step, output))
+
+    def draw_pixels(self, thumbnail_levels: Tensor, detail_levels: Tensor, step: Tensor, output: str) -> Tensor:
+        """What `draw` gives as the bytes of pictures, uint8 `[B, S, S, 3]`."""
+        small = self._draw_small(thumbnail_levels, detail_levels, step, output)
+        return enlarged_pixels(small, self.spec.image_size)
+
+    def _draw_small(self, thumbnail_levels: Tensor, detail_levels: Tensor, step: Tensor, output: str) -> Tensor:
+        """A picture at the size of the view or of the drawing modules, not clamped; the rest is interpolation."""
+        assert output in self.outputs
+        # In full precision whatever the convolutions compute in: it is what the others add to.
+        view = self.rescaling.synthesise(thumbnail_levels, detail_levels, step).float()
+        return view if output == "rescaled" else self.draw_natural(view, step, output)
+
+    def draw_natural(self, view: Tensor, step: Tensor, output: str) -> Tensor:
+        """`prior` or `fused` from the decoded view `[B, 3, V, V]` -> `[B, 3, D, D]`, D the drawn size, not clamped."""
+        view = view.clamp(0, 1)
+        picture, features = self.prior(view, step)
+        return picture if output == "prior" else self.fusion(view, step, features)
+
+
+def build_networks(spec: AnySpec, modules: Collection[str] = MODULES_FOR["fused"]) -> ReciprocalNetworks:
+    """Fresh networks of a model.
+
+    Args:
+        modules: which ones a model of the published kind has; what face-1024 has is in its spec.
+    """
+    return Grain2022(spec, modules) if isinstance(spec, Grain2022Spec) else Face1024(spec)

@@ -1,0 +1,228 @@
+"""The invertible extreme rescaling module of face-1024: image <-> whole symbols, `rescaled` on the way back.
+
+Downwards a face becomes two sets of whole levels. The thumbnail's are quantised principal components
+of its 16x16 view. The details' are, for each of the 256 cells, quantised coefficients of what a
+prediction of that cell leaves over, in a basis of the cell's own: faces are aligned, so the cell that
+holds the left eye has a basis for left eyes. Cells are decoded in three interleaved passes, each
+predicted from the thumbnail and from the cells that the passes before have decoded.
+
+Every quantity that steers the entropy coder is a whole level; predictions only move pixels. So two
+machines whose arithmetic differs in the last bit read the same symbols from a file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from grain_codec.coding.grid import GRID
+from grain_codec.models.blocks import (
+    ResidualNetwork,
+    antialiased_resize,
+    cells_to_image,
+    cells_to_map,
+    image_to_cells,
+    map_to_cells,
+    per_cell,
+    round_with_dead_zone,
+)
+from grain_codec.models.face1024.spec import Face1024Spec
+
+BASIS_SCALE = 1 << 14
+"""The thumbnail's mean and basis are stored as whole multiples of 1 / BASIS_SCALE."""
+
+DETAIL_ROUNDING = 0.36
+THUMBNAIL_ROUNDING = 0.42
+
+
+def decoding_passes() -> list[Tensor]:
+    """Indices of the cells of each pass: even rows and columns, then odd ones, then all between."""
+    # On the CPU even where a network is built for its shapes alone, on torch's "meta" device.
+    index = torch.arange(GRID, device="cpu")
+    row, column = torch.meshgrid(index, index, indexing="ij")
+    even = (row % 2 == 0) & (column % 2 == 0)
+    odd = (row % 2 == 1) & (column % 2 == 1)
+    return [group.flatten().nonzero().flatten() for group in (even, odd, ~(even | odd))]
+
+
+@dataclass
+class Analysis:
+    """What the encoder found: values before and after rounding, and the picture they stand for.
+
+    Attributes:
+        thumbnail_levels: `[B, T]` whole numbers as floats.
+        detail_values: `[B, 256, C]` coefficients over their step, not rounded.
+        detail_levels: `[B, 256, C]` whole numbers as floats, with the gradient of the values.
+        view: `[B, 3, V, V]` the decoded view, in [0, 1] but for overshoot.
+    """
+
+    thumbnail_levels: Tensor
+    detail_values: Tensor
+    detail_levels: Tensor
+    view: Tensor
+
+
+class Rescaling(nn.Module):
+    """Invertible extreme rescaling module; see the module's docstring."""
+
+    def __init__(self, spec: Face1024Spec):
+        super().__init__()
+        self.spec = spec
+        cells, samples, details = GRID * GRID, spec.cell_samples, spec.detail_components
+        neighbours = 8 * spec.neighbour_components
+        self.register_buffer("thumbnail_mean", torch.zeros(3 * cells, dtype=torch.int32))
+        self.register_buffer("thumbnail_basis", torch.zeros(spec.thumbnail_components, 3 * cells, dtype=torch.int16))
+        self.thumbnail_prediction = nn.Parameter(torch.zeros(cells, 28, samples))
+        self.neighbour_prediction = nn.Parameter(torch.zeros(cells, neighbours, details))
+        self.analysis_basis = nn.Parameter(torch.zeros(cells, samples, details))
+        self.synthesis_basis = nn.Parameter(torch.zeros(cells, details, samples))
+        self.position = nn.Parameter(torch.zeros(spec.position_channels, GRID, GRID))
+        self.predictor = ResidualNetwork(
+            2 * samples + 2 + spec.position_channels, spec.predictor_width, spec.predictor_blocks, samples
+        )
+        self.enhancement = ResidualNetwork(
+            3 * 16 + 1 + spec.position_channels, spec.enhancement_width, spec.enhancement_blocks, 3 * 16
+        )
+        for index, group in enumerate(decoding_passes()):
+            self.register_buffer(f"pass{index}", group, persistent=False)
+
+    def thumbnail_to_levels(self, thumbnail: Tensor, step: Tensor) -> Tensor:
+        """`[B, 3, 16, 16]` in [0, 1] and steps `[B]` -> whole levels `[B, T]`."""
+        components = self.thumbnail_components(thumbnail)
+        return round_with_dead_zone(components / step[:, None], THUMBNAIL_ROUNDING).detach()
+
+    def thumbnail_components(self, thumbnail: Tensor) -> Tensor:
+        """`[B, 3, 16, 16]` in [0, 1] -> its principal components `[B, T]`.
+
+        In full precision even under autocast: the leading components span hundreds of levels.
+        """
+        centred = thumbnail.flatten(1) - self.thumbnail_mean.float() / BASIS_SCALE
+        with torch.autocast(thumbnail.device.type, enabled=False):
+            return centred.float() @ self.thumbnail_basis.float().T / BASIS_SCALE
+
+    def levels_to_thumbnail(self, levels: Tensor, step: Tensor) -> Tensor:
+        """Whole levels `[B, T]` and steps `[B]` -> the transmitted thumbnail `[B, 3, 16, 16]`."""
+        with torch.autocast(levels.device.type, enabled=False):
+            centred = (levels * step[:, None]) @ self.thumbnail_basis.float() / BASIS_SCALE
+        thumbnail = centred + self.thumbnail_mean.float() / BASIS_SCALE
+        return thumbnail.reshape(-1, 3, GRID, GRID)
+
+    def analyse(self, thumbnail: Tensor, view: Tensor, step: Tensor) -> Analysis:
+        """Encodes faces, and decodes them again on the way: a cell's prediction needs its decoded neighbours.
+
+        Args:
+            thumbnail: `[B, 3, 16, 16]`, antialiased, in [0, 1].
+            view: `[B, 3, V, V]`, antialiased, in [0, 1].
+            step: `[B]` quantiser step of the details.
+        """
+        thumbnail_step = step * self.spec.thumbnail_step_ratio
+        thumbnail_levels = self.thumbnail_to_levels(thumbnail, thumbnail_step)
+        low = self.levels_to_thumbnail(thumbnail_levels, thumbnail_step)
+        cells = image_to_cells(view)
+        values = view.new_zeros(view.shape[0], GRID * GRID, self.spec.detail_components)
+        levels = torch.zeros_like(values)
+
+        def quantise(group: Tensor, pixels: Tensor, coefficients: Tensor) -> Tensor:
+            """Chooses the levels of one pass from what its prediction leaves over."""
+            nonlocal values, levels
+            left_over = per_cell(cells[:, group] - pixels, self.analysis_basis[group]) - coefficients
+            in_steps = left_over / step[:, None, None]
+            chosen = round_with_dead_zone(in_steps, DETAIL_ROUNDING)
+            values = values.index_copy(1, group, in_steps)
+            levels = levels.index_copy(1, group, chosen)
+            return chosen
+
+        decoded = self._decode_view(low, step, quantise)
+        return Analysis(thumbnail_levels, values, levels, decoded)
+
+    def synthesise(self, thumbnail_levels: Tensor, detail_levels: Tensor, step: Tensor) -> Tensor:
+        """Decodes whole levels to the view.
+
+        Args:
+            thumbnail_levels: `[B, T]`.
+            detail_levels: `[B, 256, C]`.
+            step: `[B]` quantiser step of the details.
+
+        Returns:
+            `[B, 3, V, V]`, in [0, 1] but for overshoot.
+        """
+        low = self.levels_to_thumbnail(thumbnail_levels, step * self.spec.thumbnail_step_ratio)
+        return self._decode_view(low, step, lambda group, pixels, coefficients: detail_levels[:, group])
+
+    def forward(self, view: Tensor) -> Tensor:
+        """`rescaled`: the decoded view `[B, 3, V, V]` drawn at full size `[B, 3, S, S]`, clamped to [0, 1].
+
+        At these rates no byte goes to anything finer than the view, so the mean-square best
+        full-size picture is the view interpolated.
+        """
+        size = self.spec.image_size
+        full = F.interpolate(view, (size, size), mode="bicubic", align_corners=False)
+        return full.clamp(0, 1)
+
+    def views(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """`[B, 3, S, S]` in [0, 1] -> the antialiased thumbnail and view that are encoded."""
+        return antialiased_resize(image, GRID).clamp(0, 1), antialiased_resize(image, self.spec.view_size).clamp(0, 1)
+
+    def _decode_view(self, low: Tensor, step: Tensor, levels_of: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Tensor:
+        """Runs the passes; `levels_of` gives the levels of a pass, from its prediction or from a file."""
+        base = self._predict_from_thumbnail(low)
+        known = torch.zeros_like(base)
+        mask = base.new_zeros(base.shape[0], GRID * GRID, 1)
+        quality = (step.log2() / 2).view(-1, 1, 1, 1).expand(-1, 1, GRID, GRID)
+        position = self.position.expand(base.shape[0], -1, -1, -1)
+        for group in (self.pass0, self.pass1, self.pass2):
+            seen = torch.cat([cells_to_map(torch.cat([base - 0.5, known, mask], 2)), quality, position], 1)
+            correction = map_to_cells(self.predictor(seen))[:, group]
+            pixels = base[:, group] + correction
+            coefficients = self._predict_from_neighbours(known, group)
+            levels = levels_of(group, pixels, coefficients)
+            residual = per_cell(coefficients + levels * step[:, None, None], self.synthesis_basis[group])
+            known = known.index_copy(1, group, (correction + residual).to(known.dtype))
+            mask = mask.index_fill(1, group, 1.0)
+        return self._enhance(cells_to_image(base + known), quality, position)
+
+    def _predict_from_thumbnail(self, low: Tensor) -> Tensor:
+        """Each cell's pixels from the 3x3 thumbnail pixels around it, by that cell's own linear map."""
+        around = F.unfold(F.pad(low, (1, 1, 1, 1), mode="replicate"), 3).transpose(1, 2)
+        with_bias = F.pad(around, (0, 1), value=1.0)
+        return per_cell(with_bias, self.thumbnail_prediction)
+
+    def _predict_from_neighbours(self, known: Tensor, group: Tensor) -> Tensor:
+        """A pass's coefficients from those of the eight cells around each; cells not yet decoded are zero."""
+        count = self.spec.neighbour_components
+        leading = per_cell(known, self.analysis_basis[:, :, :count])
+        around = F.unfold(cells_to_map(leading), 3, padding=1).reshape(known.shape[0], count, 9, -1)
+        ring = torch.cat([around[:, :, :4], around[:, :, 5:]], 2).flatten(1, 2).transpose(1, 2)
+        return per_cell(ring[:, group], self.neighbour_prediction[group])
+
+    def _enhance(self, view: Tensor, quality: Tensor, position: Tensor) -> Tensor:
+        """Takes out what quantising cell by cell put in: block edges and the like."""
+        folded = F.pixel_unshuffle(view, 4)
+        scale = folded.shape[-1] // GRID
+        known = torch.cat([quality, position], 1).repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+        return view + F.pixel_shuffle(self.enhancement(torch.cat([folded - 0.5, known], 1)), 4)
+
+
+def ideal_laplace_bits(values: Tensor, log_scale: Tensor) -> Tensor:
+    """Code length of coefficients under a Laplace density integrated over one step around each.
+
+    Args:
+        values: coefficients over their step, any shape, not rounded: the result has a gradient everywhere.
+        log_scale: natural logarithm of the density's mean magnitude, in steps; broadcasts with `values`.
+
+    Returns:
+        Bits, of the shape of `values`.
+    """
+    scale = log_scale.exp().clamp(min=0.03)
+    magnitude = values.abs()
+    tail = -(magnitude - 0.5) / scale + torch.log1p(-torch.exp(-1 / scale)) - math.log(2)
+    inside = torch.log1p(
+        -0.5 * (torch.exp((magnitude - 0.5).clamp(max=0.0) / scale) + torch.exp(-(magnitude + 0.5) / scale))
+    )
+    nats = torch.where(magnitude > 0.5, tail, inside)
+    return -nats / math.log(2)

@@ -1,0 +1,53 @@
+"""The upscaling priors decoding module: features of the rescaling and the prior module -> the final face."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from grain_codec.models.grain2022.residual_dense import conv3x3, leaky_convolutions
+from grain_codec.models.grain2022.spec import Grain2022Spec
+from grain_codec.models.grain2022.squeeze_excitation import SqueezeExcitation
+from grain_codec.models.grain2022.stylegan2 import FEATURE_MAPS
+
+
+class Fusion(nn.Module):
+    """Weighs and mixes both modules' features at three sizes, then all of them at the finest."""
+
+    def __init__(self, spec: Grain2022Spec = Grain2022Spec()):
+        super().__init__()
+        # What is made of both modules' features has as many channels as the generator's, at each size.
+        fused = spec.generator_channels[-FEATURE_MAPS:]
+        for index, channels in enumerate(fused, start=1):
+            both = spec.width + channels
+            self.add_module(f"se{index}", SqueezeExcitation(both))
+            self.add_module(f"conv{index}", nn.Sequential(*leaky_convolutions(both, channels, channels)))
+        self.se4 = SqueezeExcitation(sum(fused))
+        coarse, middle, _ = fused
+        self.out = nn.Sequential(*leaky_convolutions(sum(fused), coarse, coarse, middle, middle), conv3x3(middle, 3))
+
+    def forward(self, rescaling: list[Tensor], generated: list[Tensor]) -> Tensor:
+        """Draws the final face. `rescaled` and `prior` themselves are not looked at.
+
+        Args:
+            rescaling: features of the rescaling module, `[B, 64, S, S]` for the three finest sizes S.
+            generated: features of the generator, `[B, C, S, S]` for the same sizes, C = 128, 64, 32.
+
+        Returns:
+            `fused`, `[B, 3, S, S]` of the finest size, nominally in [-1, 1] and not clamped.
+        """
+        size = rescaling[-1].shape[-2:]
+        mixed = torch.cat(
+            [
+                F.interpolate(self._mix(index, pair), size, mode="nearest")
+                for index, pair in enumerate(zip(rescaling, generated, strict=True), start=1)
+            ],
+            1,
+        )
+        return self.out(self.se4(mixed))
+
+    def _mix(self, index: int, pair: tuple[Tensor, Tensor]) -> Tensor:
+        """Both modules' features of one size -> `[B, C, S, S]`, C = 128, 64, 32."""
+        weighted = self.get_submodule(f"se{index}")(torch.cat(pair, 1))
+        return self.get_submodule(f"conv{index}")(weighted)

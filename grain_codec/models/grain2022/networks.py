@@ -1,0 +1,112 @@
+"""The whole published system: a face down to its LR image, and up again in three pictures.
+
+"Faithful Extreme Rescaling via Generative Prior Reciprocated Invertible Representations", CVPR 2022.
+
+Everything here is a function of its input, and what is decoded is what a file holds. The published test
+program differs in three ways, which `official_quirks` brings back: the LR image gets uniform noise instead of
+being rounded, the generator draws fresh noise, and samples of pictures are cut to 8 bits instead of rounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from grain_codec.models.grain2022.fusion import Fusion
+from grain_codec.models.grain2022.prior import GenerativePrior
+from grain_codec.models.grain2022.rescaling import LEVELS, InvRRDB, quantise
+from grain_codec.models.grain2022.spec import Grain2022Spec
+from grain_codec.models.networks import MODULES_FOR, ReciprocalNetworks
+
+
+class Decoded(NamedTuple):
+    """Pictures `[B, 3, S, S]`, nominally in [-1, 1] and not clamped.
+
+    Attributes:
+        rescaled: what the rescaling module decodes by itself.
+        prior: what the generator draws.
+        fused: what is drawn from both modules' features; the result.
+    """
+
+    rescaled: Tensor
+    prior: Tensor
+    fused: Tensor
+
+
+class Grain2022(ReciprocalNetworks):
+    """The three modules; each has a released file of its own, whose keys are that module's."""
+
+    def __init__(self, spec: Grain2022Spec = Grain2022Spec(), modules: Collection[str] = MODULES_FOR["fused"]):
+        """`modules`: a model may lack `fusion`, or `prior` and `fusion`, and draws what is left then."""
+        super().__init__()
+        self.spec = spec
+        if "rescaling" in modules:
+            self["rescaling"] = InvRRDB(spec)
+        if "prior" in modules:
+            self["prior"] = GenerativePrior(spec, keeps_mean_code=True)
+        if "fusion" in modules:
+            self["fusion"] = Fusion(spec)
+
+    def encode(self, image: Tensor) -> Tensor:
+        """`[B, 3, S, S]` in [-1, 1] -> the LR image `[B, 3, 16, 16]`, not yet quantised."""
+        return self.rescaling.enc(image)
+
+    def quantise(self, lr: Tensor, additive_noise: bool = False) -> Tensor:
+        """`[B, 3, 16, 16]` -> the same in the 256 levels of [-1, 1] that a file holds; see `rescaling.quantise`."""
+        return quantise(lr, additive_noise)
+
+    def decode(self, lr: Tensor, random_noise: bool = False) -> Decoded:
+        """Decodes a quantised LR image.
+
+        Args:
+            lr: `[B, 3, 16, 16]` in [-1, 1].
+            random_noise: see `GenerativePrior`.
+        """
+        rescaled, features = self.rescaling.dec(lr)
+        prior, generated = self.prior(features, random_noise)
+        return Decoded(rescaled, prior, self.fusion(features[-len(generated) :], generated))
+
+    def forward(self, image: Tensor, official_quirks: bool = False) -> Decoded:
+        """`[B, 3, S, S]` in [-1, 1] -> what comes back of it through its 8-bit LR image.
+
+        Args:
+            official_quirks: as the published test program does it, which no file can: with noise on the LR
+                image in place of rounding, and fresh noise in the generator.
+        """
+        return self.decode(self.quantise(self.encode(image), official_quirks), official_quirks)
+
+    def analyse(self, image: Tensor) -> Tensor:
+        """`[B, 3, S, S]` in [0, 1] -> samples of the LR image `[B, 3, 16, 16]`, whole numbers 0 to 255 as floats."""
+        return ((self.quantise(self.encode(image * 2 - 1)) + 1) / 2 * LEVELS).round()
+
+    def draw(self, samples: Tensor, output: str) -> Tensor:
+        """Draws faces, with the stored noise.
+
+        Args:
+            samples: of LR images, `[B, 3, 16, 16]`, whole numbers 0 to 255 as floats.
+            output: one of `outputs`; no module works that it does not need.
+
+        Returns:
+            `[B, 3, S, S]` in [0, 1].
+        """
+        assert output in self.outputs
+        picture, features = self.rescaling.dec(samples / LEVELS * 2 - 1)
+        if output != "rescaled":
+            picture, generated = self.prior(features)
+        if output == "fused":
+            picture = self.fusion(features[-len(generated) :], generated)
+        return ((picture + 1) / 2).clamp(0, 1)
+
+
+def to_samples(picture: Tensor, official_quirks: bool = False) -> Tensor:
+    """A picture `[B, 3, S, S]` in [-1, 1] as uint8 of the same shape.
+
+    Args:
+        official_quirks: cut the fraction off, as the published test program does, which darkens a picture by
+            half a level; else round.
+    """
+    levels = ((picture + 1) / 2).clamp(0, 1) * LEVELS
+    return (levels if official_quirks else levels.round()).to(torch.uint8)

@@ -1,0 +1,90 @@
+"""The scale-specific generative prior module: feature maps -> W+ codes -> a generated face and its features."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from grain_codec.models.grain2022.residual_dense import leaky_convolutions
+from grain_codec.models.grain2022.spec import Grain2022Spec
+from grain_codec.models.grain2022.stylegan2 import StyleGAN2Generator
+
+COARSE_BLOCKS = 3
+"""Style blocks that all look at 16x16; each size above it has one more."""
+
+
+class StyleBlock(nn.Module):
+    """Two codes from one feature map, and the map at half its size for the next coarser block."""
+
+    def __init__(self, width: int, code_channels: int, halvings: int):
+        """`halvings` is how often the map must be halved to be 16x16."""
+        super().__init__()
+        head = (width, width, 2 * width, 4 * width, code_channels)
+        self.conv_first = nn.Sequential(*leaky_convolutions(width, width, stride=2)) if halvings else nn.Identity()
+        self.convs = nn.Sequential(*leaky_convolutions(*[width] * max(halvings, 1), stride=2))
+        self.convs1 = nn.Sequential(*leaky_convolutions(*head, stride=2))
+        self.convs2 = nn.Sequential(*leaky_convolutions(*head, stride=2))
+        self.linear1 = nn.Linear(code_channels, code_channels)
+        self.linear2 = nn.Linear(code_channels, code_channels)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """`[B, C, S, S]` -> codes `[B, 2, 512]`, and `[B, C, S / 2, S / 2]` or, if S is 16, `features`."""
+        halved = self.conv_first(features)
+        small = self.convs(halved)
+        first = self.linear1(self.convs1(small).flatten(1))
+        second = self.linear2(self.convs2(small).flatten(1))
+        # The second head's code comes first: it steers the coarser of the two layers.
+        return torch.stack([second, first], 1), halved
+
+
+class Fea2Code(nn.Module):
+    """Feature maps of the rescaling module -> W+ offsets from the generator's mean code.
+
+    Three blocks at 16x16 and one at each size above it; each adds what the next finer one saw.
+    """
+
+    def __init__(self, spec: Grain2022Spec = Grain2022Spec()):
+        super().__init__()
+        halvings = [0] * COARSE_BLOCKS + list(range(1, spec.halvings + 1))
+        self.styles = nn.ModuleList(StyleBlock(spec.width, spec.code_channels, count) for count in halvings)
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        """`[B, 64, S, S]` for S = 16, 32, ..., 1024 -> `[B, 18, 512]`, from the coarsest layer's code on."""
+        pairs: list[Tensor] = []
+        x = features[-1]
+        for scale in reversed(range(len(features) - 1)):
+            pair, halved = self.styles[COARSE_BLOCKS + scale](x)
+            pairs.append(pair)
+            x = features[scale] + halved
+        pairs += [self.styles[index](x)[0] for index in reversed(range(COARSE_BLOCKS))]
+        return torch.cat(pairs[::-1], 1)
+
+
+class GenerativePrior(nn.Module):
+    """Code encoder and StyleGAN2 generator, under the keys `encoder` and `decoder`.
+
+    The generator is a pretrained one and stays as it is; only the encoder is trained.
+    """
+
+    latent_avg: Tensor
+
+    def __init__(self, spec: Grain2022Spec = Grain2022Spec(), keeps_mean_code: bool = False):
+        """With `keeps_mean_code` the state dict holds `latent_avg`, which was released in the generator's file."""
+        super().__init__()
+        self.encoder = Fea2Code(spec)
+        self.decoder = StyleGAN2Generator(spec.image_size, spec.channels, spec.code_channels, spec.mapping_layers)
+        self.register_buffer("latent_avg", torch.zeros(spec.code_channels), persistent=keeps_mean_code)
+
+    def forward(self, features: list[Tensor], random_noise: bool = False) -> tuple[Tensor, list[Tensor]]:
+        """Generates the face that the feature maps describe.
+
+        Args:
+            features: `[B, 64, S, S]` for S = 16, 32, ..., 1024.
+            random_noise: fresh noise at every call, as the published program has it, instead of the
+                stored noise maps, which make the output a function of the input.
+
+        Returns:
+            `prior`, `[B, 3, 1024, 1024]`, nominally in [-1, 1] and not clamped, and the generator's
+            features `[B, 128, 256, 256]`, `[B, 64, 512, 512]`, `[B, 32, 1024, 1024]`.
+        """
+        return self.decoder(self.encoder(features) + self.latent_avg, random_noise)

@@ -1,0 +1,62 @@
+"""The geometry of a model of the published kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from grain_codec.coding.grid import GRID
+from grain_codec.models.spec import NAME, Spec, bounded
+
+
+@dataclass(frozen=True)
+class Grain2022Spec(Spec):
+    """Sizes of a model of the published kind; as they stand here, those of the published one.
+
+    Attributes:
+        name: what users call the model (`-m`).
+        image_size: side of the face in pixels, a power of two.
+        width: channels of the rescaling module's feature maps.
+        growth: channels that each convolution of a dense block adds.
+        encoder_blocks: residual in residual dense blocks of the encoder, at 16x16.
+        decoder_blocks: those of the decoder at 16, 32, ... `image_size`; the last two sizes have light ones.
+        generator_channels: channels of the generator's feature maps at 4, 8, ... `image_size`.
+        code_channels: length of each of the generator's codes.
+        mapping_layers: layers of the generator's mapping network, which takes no part in decoding.
+    """
+
+    family: ClassVar[str | None] = "grain-2022"
+    quality_levels: ClassVar[tuple[int, ...]] = (0,)
+    """There is one quality."""
+
+    name: str = "grain-2022"
+    image_size: int = bounded(1024, 4 * GRID, 2048)
+    width: int = bounded(64, 2, 256)
+    growth: int = bounded(32, 1, 128)
+    encoder_blocks: int = bounded(10, 0, 32)
+    decoder_blocks: tuple[int, ...] = bounded((3, 3, 3, 2, 1, 1, 1), 0, 8)
+    generator_channels: tuple[int, ...] = bounded((512, 512, 512, 512, 512, 256, 128, 64, 32), 1, 1024)
+    code_channels: int = bounded(512, 1, 1024)
+    mapping_layers: int = bounded(8, 0, 16)
+
+    @property
+    def halvings(self) -> int:
+        """How often the face is halved to be 16x16."""
+        return (self.image_size // GRID).bit_length() - 1
+
+    @property
+    def channels(self) -> dict[int, int]:
+        """Channels of the generator's feature maps, by their sizes 4, 8, ... `image_size`."""
+        return {4 << octave: channels for octave, channels in enumerate(self.generator_channels)}
+
+    def nearest_level(self, fine_quality: int) -> int:
+        """The public quality level, which is 1."""
+        return 1
+
+    def check(self) -> None:
+        """See `Spec.check`."""
+        super().check()
+        self._require(bool(NAME.fullmatch(self.name)), "name")
+        self._require(self.image_size == GRID << self.halvings, "image_size")
+        self._require(len(self.decoder_blocks) == self.halvings + 1, "decoder_blocks")
+        self._require(len(self.generator_channels) == self.halvings + 3, "generator_channels")

@@ -1,0 +1,104 @@
+"""The geometry of a model: every size that its networks, its symbols and its files depend on.
+
+Each kind of model, a family, has a class of its own here. Which one a weights file is of stands in its
+JSON as `family`; face-1024, the first, has no such entry.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from typing import Any, ClassVar, Self
+
+from grain_codec.errors import WrongModel
+
+MOST_ENTRIES = 16
+"""Bound on the length of every list in a spec."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def bounded(default: Any, least: float, most: float) -> Any:
+    """A field whose value, or each entry of it, lies within bounds: a file may claim any number."""
+    return dataclasses.field(default=default, metadata={"bounds": (least, most)})
+
+
+class Spec:
+    """Base of the dataclasses below: to JSON and back, with every value checked."""
+
+    family: ClassVar[str | None] = None
+
+    def to_json(self) -> str:
+        """Canonical JSON: sorted keys, no spaces, nothing that is None, so that equal specs give equal bytes."""
+        fields = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        if self.family is not None:
+            fields["family"] = self.family
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
+
+    def of_files(self) -> Self:
+        """The part that gives encoded faces their meaning: all of it, where a subclass does not know better."""
+        return self
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Reads what `to_json` wrote.
+
+        Raises:
+            WrongModel: the text is not the JSON of such a spec, or one of its sizes is out of bounds.
+        """
+        fields = read_fields(text)
+        if fields.pop("family", None) != cls.family:
+            raise WrongModel(f"the model's spec is none of the family {cls.family or 'face-1024'}")
+        return cls.from_fields(fields)
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> Self:
+        """A checked spec of the fields in its JSON; raises what `from_json` raises."""
+        try:
+            spec = cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+        except TypeError as error:
+            raise WrongModel(f"the model's spec cannot be read: {error}") from error
+        spec.check()
+        stated = {name for name, value in vars(spec).items() if value is not None}
+        if stated != fields.keys():
+            raise WrongModel(f"the model's spec lacks {', '.join(sorted(stated ^ fields.keys()))}")
+        return spec
+
+    def check(self) -> None:
+        """Refuses values of a wrong type, out of bounds, or that do not go together.
+
+        Raises:
+            WrongModel: the text names the field.
+        """
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.default is not None and type(value) is not type(field.default):
+                raise WrongModel(f"the model's spec has a {field.name} of the wrong type")
+            if "bounds" in field.metadata:
+                _check_bounds(field.name, value, type(field.default), *field.metadata["bounds"])
+
+    def _require(self, condition: bool, name: str) -> None:
+        """Refuses a field that does not go with the others."""
+        if not condition:
+            raise WrongModel(f"the model's spec has a {name} that cannot be: {getattr(self, name)}")
+
+
+def _check_bounds(name: str, value: Any, kind: type, least: float, most: float) -> None:
+    """Refuses a number, or an entry of a list of whole numbers, out of bounds."""
+    entries = value if kind is tuple else (value,)
+    if len(entries) > MOST_ENTRIES or any(type(entry) is not int for entry in entries if kind is tuple):
+        raise WrongModel(f"the model's spec has a {name} that is no short list of whole numbers")
+    if not all(least <= entry <= most for entry in entries):
+        raise WrongModel(f"the model's spec has a {name} of {value}, not within {least} to {most}")
+
+
+def read_fields(text: str) -> dict[str, Any]:
+    """The JSON object in a text."""
+    try:
+        fields = json.loads(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise WrongModel(f"the model's spec cannot be read: {error}") from error
+    if not isinstance(fields, dict):
+        raise WrongModel("the model's spec cannot be read: it is no JSON object")
+    return fields

@@ -1,0 +1,83 @@
+"""The stages of face-1024 beyond the first: the prior, the fusion, and both together.
+
+The rescaling module stays as the first stage left it in all of them: files keep their meaning, and
+`rescaled` stays the faithful picture beside `fused`, the natural one.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from grain_codec.coding.grid import GRID
+from grain_codec.models.blocks import antialiased_resize
+from grain_codec.models.face1024.networks import Face1024
+from grain_codec.models.face1024.spec import DrawingSpec
+from grain_codec.models.grain2022.stylegan2 import StyleGAN2Discriminator
+from grain_codec.training.losses.adversarial import Adversary, NonSaturatingAdversary
+from grain_codec.training.losses.windows import WindowAdversary
+from grain_codec.training.objectives import freeze_all_but
+from grain_codec.training.stages import Drawn, FaceLoss, Stage, StageObjective
+
+SHOWN_QUALITY = 24
+"""Fine quality of the faces on contact sheets."""
+
+FACES_PER_FOLLOWER = 3
+"""Where the prior is trained for the fusion, one face in so many also trains the layer of the prior's own picture."""
+
+DISCRIMINATOR_CHANNELS = {4: 256, 8: 256, 16: 256, 32: 256, 64: 128, 128: 64, 256: 32, 512: 16, 1024: 8}
+
+
+class Face1024Objective(StageObjective):
+    """One stage of face-1024 on what a decoder sees: views through whole levels at random qualities."""
+
+    def __init__(self, networks: Face1024, stage: Stage, loss: FaceLoss, adversary: Adversary | None = None):
+        """Freezes what the stage does not train; `networks` has all three modules."""
+        super().__init__(networks, stage, loss, adversary)
+        freeze_all_but(networks, [networks[name] for name in stage.trains if name != "rescaling"])
+        self.prior_follows = stage.picture == "fused" and "prior" in stage.trains
+        frozen = [f"networks.{name}" for name in networks if name == "rescaling" or name not in stage.trains]
+        self.restored_elsewhere = ("loss", *frozen)
+
+    def draw(self, face: Tensor) -> Drawn:
+        """Faces `[B, 3, D, D]` in [-1, 1] there and back, each at a random fine quality."""
+        qualities = torch.randint(0, self.networks.spec.fine_qualities, (len(face),))
+        view, step = self.decoded_views(face, qualities)
+        prior, features = self.networks.prior(view, step)
+        if self.stage.picture == "prior":
+            return Drawn(face, prior * 2 - 1)
+        fused = self.networks.fusion(view, step, features) * 2 - 1
+        follower = self._prior_alone(face, view, features[-1]) if self.prior_follows else None
+        return Drawn(face, fused, follower=follower)
+
+    def show(self, face: Tensor) -> dict[str, Tensor]:
+        """The face, `rescaled` and the stage's picture at one quality, in [-1, 1]."""
+        qualities = torch.full((len(face),), SHOWN_QUALITY)
+        view, step = self.decoded_views(face, qualities)
+        rescaled = F.interpolate(view, face.shape[-2:], mode="bicubic", align_corners=False)
+        picture = self.networks.draw_natural(view, step, self.stage.picture)
+        return {"face": face, "rescaled": rescaled * 2 - 1, self.stage.picture: picture * 2 - 1}
+
+    @torch.no_grad()
+    def decoded_views(self, face: Tensor, qualities: Tensor) -> tuple[Tensor, Tensor]:
+        """What a decoder has of faces `[B, 3, D, D]` at fine qualities `[B]`: views `[B, 3, V, V]` and steps `[B]`."""
+        rescaling = self.networks.rescaling
+        spec = self.networks.spec
+        step = spec.coarsest_step * 2.0 ** (-qualities.to(face.device) / spec.steps_per_octave)
+        view = antialiased_resize((face.float() + 1) / 2, spec.view_size).clamp(0, 1)
+        found = rescaling.analyse(antialiased_resize(view, GRID).clamp(0, 1), view, step)
+        return found.view.float().clamp(0, 1), step
+
+    def _prior_alone(self, face: Tensor, view: Tensor, finest: Tensor) -> Drawn:
+        """The prior's own picture of some faces, drawn from features that it has no say in: one layer's learning."""
+        some = slice(-(-len(face) // FACES_PER_FOLLOWER))
+        return Drawn(face[some], self.networks.prior.picture(view[some], finest[some].detach()) * 2 - 1)
+
+
+def face1024_adversary(drawing: DrawingSpec, stage: Stage, window: int | None = None) -> Adversary:
+    """A fresh discriminator: of whole pictures, or of windows of so many pixels."""
+    if window is not None:
+        return WindowAdversary(window, every=1)
+    channels = {size: width for size, width in DISCRIMINATOR_CHANNELS.items() if size <= drawing.size}
+    return NonSaturatingAdversary(StyleGAN2Discriminator(drawing.size, channels), stage.discriminator_every)

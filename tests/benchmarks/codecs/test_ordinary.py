@@ -1,0 +1,114 @@
+"""The codecs that ours is compared with: they keep to caps, are searched well, and count their bytes honestly."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import numpy as np
+import pytest
+from grain_codec.benchmarks.codecs.containers import avif_payload_bytes, webp_payload_bytes
+from grain_codec.benchmarks.codecs.ordinary import ORDINARY_CODECS, Jpeg2000, JpegXl, WebP
+from grain_codec.benchmarks.codecs.prescaled import PrescaledCodec, Trial, enlarged, shrunk
+from grain_codec.benchmarks.metrics.metrics import psnr
+from PIL import Image
+
+CAPS = (384, 484, 768)
+
+
+@pytest.fixture(scope="module")
+def small(face: np.ndarray) -> np.ndarray:
+    """A face at 256 px, on which searches are quick."""
+    return np.array(Image.fromarray(face).resize((256, 256), Image.Resampling.LANCZOS))
+
+
+def made(name: str) -> PrescaledCodec:
+    if name == JpegXl.name:
+        pytest.importorskip("pillow_jxl")
+    return ORDINARY_CODECS[name](rungs=CAPS, quick=True)
+
+
+@pytest.mark.parametrize("name", ORDINARY_CODECS)
+def test_files_keep_to_their_caps_and_more_bytes_are_nearer(small: np.ndarray, name: str) -> None:
+    codec = made(name)
+    found = [codec.best_under(small, cap)[0] for cap in CAPS]
+    assert all(len(coded.data) <= cap for coded, cap in zip(found, CAPS, strict=True))
+    distances = [psnr(coded.pixels, small) for coded in found]
+    assert distances == sorted(distances) and distances[-1] > distances[0] + 0.5
+    assert not codec.best_under(small, 30)
+
+
+@pytest.mark.parametrize("name", ORDINARY_CODECS)
+def test_what_is_measured_is_what_the_file_holds(small: np.ndarray, name: str) -> None:
+    codec = made(name)
+    (coded,) = codec.at_point(small, "484")
+    with Image.open(io.BytesIO(coded.data)) as image:
+        assert image.size == (coded.prescale, coded.prescale)
+    assert np.array_equal(enlarged(coded.data, 256), coded.pixels)
+    assert coded.encode_seconds > 0 and coded.decode_seconds > 0
+    assert coded.payload_bytes is None or 0 < coded.payload_bytes <= len(coded.data)
+    assert "Pillow" in codec.settings and "ayload bytes" in codec.settings and coded.setting
+
+
+def test_the_search_finds_what_trying_everything_finds(small: np.ndarray) -> None:
+    codec = WebP(quick=True)
+    everything = (
+        psnr(enlarged(data, 256), small)
+        for side in codec.prescales
+        for quality in codec.qualities[::4]
+        if len(data := codec.encode(shrunk(small, side), Trial(side, "", quality))) <= 300
+    )
+    assert psnr(codec.best_under(small, 300)[0].pixels, small) >= max(everything)
+
+
+def test_an_answer_does_not_depend_on_earlier_questions(small: np.ndarray) -> None:
+    codec = WebP(quick=True)
+    asked_last = [codec.best_under(small, cap)[0] for cap in (2000, 100, 484)][-1]
+    asked_first = WebP(quick=True).best_under(small, 484)[0]
+    assert abs(psnr(asked_last.pixels, small) - psnr(asked_first.pixels, small)) < 0.05
+
+
+def test_another_face_is_searched_anew(faces: dict[str, np.ndarray]) -> None:
+    codec = WebP(quick=True)
+    for name in ("anna", "otis"):
+        small = np.array(Image.fromarray(faces[name]).resize((256, 256)))
+        assert psnr(codec.best_under(small, 484)[0].pixels, small) > 18
+
+
+def test_care_gains(small: np.ndarray) -> None:
+    """Without `quick` more sizes are tried and the encoder takes more time."""
+    pytest.importorskip("pillow_jxl")
+    careful, quick = JpegXl().best_under(small, 484)[0], JpegXl(quick=True).best_under(small, 484)[0]
+    assert psnr(careful.pixels, small) >= psnr(quick.pixels, small)
+
+
+def test_jpeg_2000_and_jpeg_xl_are_bare_codestreams(small: np.ndarray) -> None:
+    """ISO/IEC 15444-1, A.4.1: SOC and SIZ markers; ISO/IEC 18181-2, 9.1."""
+    assert Jpeg2000(quick=True).best_under(small, 484)[0].data.startswith(b"\xff\x4f\xff\x51")
+    pytest.importorskip("pillow_jxl")
+    assert JpegXl(quick=True).best_under(small, 484)[0].data.startswith(b"\xff\x0a")
+
+
+def test_webp_payload() -> None:
+    """A simple file has 20 bytes around its only chunk; metadata are no picture."""
+    image = Image.linear_gradient("L").convert("RGB")
+    plain, with_exif = io.BytesIO(), io.BytesIO()
+    image.save(plain, "WEBP", quality=30)
+    image.save(with_exif, "WEBP", quality=30, exif=b"Exif\0\0" + bytes(100))
+    size = int.from_bytes(plain.getvalue()[16:20], "little")
+    assert webp_payload_bytes(plain.getvalue()) == size
+    assert len(plain.getvalue()) - size in (20, 21)
+    assert webp_payload_bytes(with_exif.getvalue()) == size
+
+
+def test_avif_payload() -> None:
+    boxes = b"\0\0\0\x0cftypavif" + b"\0\0\0\x0bmdatabc" + b"\0\0\0\x01mdat" + (18).to_bytes(8, "big") + b"de"
+    assert avif_payload_bytes(boxes) == 5
+    assert avif_payload_bytes(boxes + b"\0\0\0\0mdatthe rest") == 13
+    assert avif_payload_bytes(b"\0\0\0\x02mdat") == 0
+
+
+def test_psnr_of_a_known_error() -> None:
+    one = np.zeros((4, 4, 3), np.uint8)
+    assert psnr(one, one + 10) == pytest.approx(20 * math.log10(25.5))
+    assert psnr(one, one) == math.inf

@@ -1,0 +1,83 @@
+"""BD-rate and BD-PSNR are those of an independent implementation, and mean what they say."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from grain_codec.benchmarks.tables.bdrate import Curve, bd_psnr, bd_rate
+from hypothesis import given
+from hypothesis import strategies as st
+
+ANCHOR = [(100, 20.1), (200, 22.3), (400, 24.0), (800, 26.4), (1600, 28.0)]
+TEST = [(90, 21.0), (150, 22.9), (260, 24.9), (420, 26.1), (700, 27.2)]
+
+curves = st.lists(st.tuples(st.integers(10, 5000), st.floats(10, 40)), min_size=3, max_size=9).map(Curve)
+
+
+def test_golden_values() -> None:
+    """By the package bjontegaard 1.3.0, method pchip."""
+    rate, psnr = bd_rate(Curve(ANCHOR), Curve(TEST)), bd_psnr(Curve(ANCHOR), Curve(TEST))
+    assert rate.value == pytest.approx(-42.427533510669726) and (rate.low, rate.high) == (21.0, 27.2)
+    assert psnr.value == pytest.approx(1.678977394778065)
+    assert (psnr.low, psnr.high) == pytest.approx((100, 700))
+
+
+def test_values_of_the_package_bjontegaard() -> None:
+    bjontegaard = pytest.importorskip("bjontegaard")
+    for points in (TEST, TEST[:2], TEST[1:4], [(50, 19.0), (3000, 29.5)]):
+        columns = [*zip(*ANCHOR, strict=True), *zip(*points, strict=True)]
+        anchor, test = Curve(ANCHOR), Curve(points)
+        options = {"method": "pchip", "require_matching_points": False, "min_overlap": 0}
+        assert bd_rate(anchor, test).value == pytest.approx(bjontegaard.bd_rate(*columns, **options))
+        assert bd_psnr(anchor, test).value == pytest.approx(bjontegaard.bd_psnr(*columns, **options))
+
+
+@given(curves, st.floats(0.2, 5), st.floats(-0.5, 0.5))
+def test_a_curve_that_is_shifted_differs_by_the_shift(curve: Curve, factor: float, lift: float) -> None:
+    if len(curve.psnr) < 2:
+        return
+    points = list(zip(np.exp(curve.log_bytes), curve.psnr, strict=True))
+    scaled = bd_rate(curve, Curve([(size * factor, psnr) for size, psnr in points]))
+    assert scaled.value == pytest.approx(100 * (factor - 1), rel=1e-6, abs=1e-6)
+    lifted = bd_psnr(curve, Curve([(size, psnr + lift) for size, psnr in points]))
+    assert lifted.value == pytest.approx(lift, abs=1e-9)
+
+
+@given(curves, curves)
+def test_rate_is_inverse_when_the_curves_change_places(one: Curve, other: Curve) -> None:
+    there, back = bd_rate(one, other), bd_rate(other, one)
+    assert (there is None) == (back is None)
+    if there:
+        assert (1 + there.value / 100) * (1 + back.value / 100) == pytest.approx(1)
+
+
+@given(curves, st.floats(0, 1))
+def test_between_points_psnr_stays_between_theirs(curve: Curve, share: float) -> None:
+    if len(curve.psnr) < 2:
+        return
+    place = curve.log_bytes[0] + share * (curve.log_bytes[-1] - curve.log_bytes[0])
+    right = min(max(1, int(np.searchsorted(curve.log_bytes, place))), len(curve.psnr) - 1)
+    level = curve.psnr_at(math.exp(place))
+    assert level is None or curve.psnr[right - 1] - 1e-6 <= level <= curve.psnr[right] + 1e-6
+
+
+def test_curves_that_do_not_overlap_have_no_difference() -> None:
+    low, high = Curve([(100, 20), (200, 21)]), Curve([(300, 22), (400, 23)])
+    assert bd_rate(low, high) is None and bd_psnr(low, high) is None
+    assert bd_rate(low, Curve([(100, 20.5)])) is None
+    assert bd_psnr(low, Curve([])) is None
+
+
+def test_points_that_nobody_would_choose_are_no_part_of_a_curve() -> None:
+    curve = Curve([(100, 20), (150, 19), (200, 22), (200, 21), (250, 22), (300, math.inf)])
+    assert np.exp(curve.log_bytes) == pytest.approx([100, 200])
+    assert list(curve.psnr) == [20, 22]
+
+
+def test_psnr_is_known_between_the_points_only() -> None:
+    curve = Curve(ANCHOR)
+    assert curve.psnr_at(400) == pytest.approx(24.0)
+    assert 22.3 < curve.psnr_at(300) < 24.0
+    assert curve.psnr_at(99) is None and curve.psnr_at(1601) is None

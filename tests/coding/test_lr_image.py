@@ -1,0 +1,84 @@
+"""The LR image: shows the thumbnail, carries the payload, and nothing else fits in it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grain_codec.coding.lr_image import DIGITS, MOST_PAYLOAD, base_of, embed, extract, largest_payload
+from grain_codec.errors import Corrupt
+from grain_codec.models.face1024.thumbnail import ThumbnailTables, draw_thumbnail
+
+payloads = st.binary(max_size=MOST_PAYLOAD).map(lambda content: content.rstrip(b"\0"))
+
+
+def picture(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+
+
+@given(payloads, st.integers(0, 2**32 - 1))
+def test_the_payload_comes_back_whatever_the_thumbnail(payload: bytes, seed: int):
+    assert extract(embed(payload, picture(seed))) == payload
+
+
+@given(payloads, st.integers(0, 2**32 - 1))
+def test_no_sample_moves_further_than_the_base(payload: bytes, seed: int):
+    """Half the base away at most, but for samples at the ends of the range, where only one side is left."""
+    thumbnail = picture(seed)
+    moved = np.abs(embed(payload, thumbnail).astype(int) - thumbnail).reshape(-1)[2:]
+    base = base_of(len(payload))
+    inner = (thumbnail.reshape(-1)[2:] >= base) & (thumbnail.reshape(-1)[2:] <= 255 - base)
+    assert moved.max() < base
+    assert moved[inner].max(initial=0) <= base // 2
+
+
+def test_the_noise_is_that_of_a_uniform_quantiser():
+    """480 random bytes, base 33, on a mid-grey picture: mean squared error (33^2 - 1) / 12 within 10 %."""
+    payload = np.random.default_rng(0).integers(1, 256, 480, dtype=np.uint8).tobytes()
+    thumbnail = np.full((16, 16, 3), 128, np.uint8)
+    error = np.square(embed(payload, thumbnail).astype(float) - 128).mean()
+    assert base_of(480) == 33
+    assert error == pytest.approx((33**2 - 1) / 12, rel=0.1)
+
+
+@pytest.mark.parametrize("base", [1, 2, 3, 16, 33, 64])
+def test_base_and_largest_payload_agree(base: int):
+    largest = largest_payload(base)
+    assert base_of(largest) <= base < base_of(largest + 1)
+    assert 256**largest <= base**DIGITS
+
+
+def test_an_empty_payload_leaves_the_thumbnail_nearly_as_it_is():
+    thumbnail = picture(1)
+    assert np.array_equal(embed(b"", thumbnail).reshape(-1)[2:], thumbnail.reshape(-1)[2:])
+
+
+def test_a_number_of_another_base_is_refused():
+    """An all-zero number with base 5 written in the first samples: its payload is empty, whose base is 1."""
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    pixels[0, 0, 1] = 4
+    with pytest.raises(Corrupt):
+        extract(pixels)
+
+
+def test_the_thumbnail_is_mean_plus_components():
+    """One component at 1/2 of every sample, two steps of 1/8 up from a mean of 1/4: 1/4 + 2/8/2 = 3/8."""
+    tables = ThumbnailTables(
+        mean=np.full(768, 1 << 12, np.int32),
+        basis=np.full((1, 768), 1 << 13, np.int16),
+        steps=np.array([1 << 13], np.int32),
+    )
+    drawn = draw_thumbnail(np.array([2]), 0, tables)
+    assert drawn.shape == (16, 16, 3)
+    assert (drawn == round(255 * 3 / 8)).all()
+
+
+def test_the_largest_level_a_file_can_hold_does_not_overflow():
+    tables = ThumbnailTables(
+        mean=np.zeros(768, np.int32),
+        basis=np.full((448, 768), (1 << 15) - 1, np.int16),
+        steps=np.array([1 << 14], np.int32),
+    )
+    assert (draw_thumbnail(np.full(448, 1 << 20), 0, tables) == 255).all()

@@ -1,0 +1,76 @@
+"""The codec with weights that have a prior and a fusion: three pictures of one file."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from grain_codec.codec import Codec, load_model
+from grain_codec.errors import WrongModel
+from grain_codec.models.face1024.networks import Face1024
+from grain_codec.models.face1024.spec import DrawingSpec
+from grain_codec.runtime.batch_renderer import Artist
+from grain_codec.weights import find_model, network_tensors, read_model, write_model
+
+DRAWING = DrawingSpec(
+    size=128, code_width=8, position_channels=2, prior_widths=(16, 16, 8), prior_blocks=1, fusion_widths=(16, 8),
+    fusion_blocks=(1, 1),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def drawing_codec(tmp_path_factory: pytest.TempPathFactory) -> Codec:
+    """The shipped model with small random modules in place of its own."""
+    model = read_model(find_model("face-1024"))
+    spec = dataclasses.replace(model.spec, drawing=DRAWING)
+    torch.manual_seed(0)
+    networks = Face1024(spec)
+    for module in (networks.prior, networks.fusion):
+        torch.nn.init.normal_(module.leave.weight, std=0.02)
+    drawing = ("networks.prior.", "networks.fusion.")
+    tensors = {name: value for name, value in model.tensors.items() if not name.startswith(drawing)}
+    tensors |= {name: value for name, value in network_tensors(networks).items() if name.startswith(drawing)}
+    path = write_model(tmp_path_factory.mktemp("drawing"), spec, tensors, "made by a test")
+    return load_model(str(path), device="cpu")
+
+
+def test_fused_is_drawn_unless_another_picture_is_asked_for(drawing_codec: Codec, codec: Codec, face: np.ndarray):
+    data = drawing_codec.encode_face(face, quality=3)
+    pictures = {output: drawing_codec.decode_face(data, output=output) for output in drawing_codec.outputs}
+    assert list(pictures) == ["fused", "rescaled", "prior"]
+    assert np.array_equal(drawing_codec.decode_face(data), pictures["fused"])
+    assert not np.array_equal(pictures["fused"], pictures["rescaled"])
+    assert not np.array_equal(pictures["fused"], pictures["prior"])
+    assert all(picture.shape == (1024, 1024, 3) for picture in pictures.values())
+
+
+def test_modules_that_draw_change_nothing_of_what_is_transmitted(drawing_codec: Codec, codec: Codec, face: np.ndarray):
+    with_modules, without = (each.files.payload(each.analyse(face, 12)) for each in (drawing_codec, codec))
+    assert with_modules == without
+
+
+def test_each_scalar_of_the_modules_comes_back_from_the_file(drawing_codec: Codec):
+    strengths = [layer.strength for layer in drawing_codec.networks.prior.layers]
+    assert all(strength.shape == () for strength in strengths)
+
+
+def test_bfloat16_draws_nearly_the_same_of_the_very_same_files(codec: Codec, face: np.ndarray):
+    halved = Codec(codec.files.model, codec.device, "bfloat16")
+    data = codec.encode_face(face, quality=1)
+    assert halved.encode_face(face, quality=1) == data
+    difference = np.abs(halved.decode_face(data).astype(int) - codec.decode_face(data))
+    assert difference.max() > 0 and np.mean(difference <= 1) > 0.99
+    assert Artist(halved).dtype == torch.bfloat16 and Artist(codec).dtype == torch.float32
+
+
+def test_a_precision_is_refused_that_the_processor_only_imitates(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    with pytest.raises(WrongModel, match="bfloat16"):
+        load_model(device="cpu", precision="bfloat16")
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    assert load_model.__wrapped__("face-1024", "cpu", "bfloat16").precision == "bfloat16"
+    with pytest.raises(ValueError, match="float8"):
+        load_model(device="cpu", precision="float8")

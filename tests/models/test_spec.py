@@ -1,0 +1,116 @@
+"""A spec travels as JSON and comes back as it was, or is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from grain_codec.errors import WrongModel
+from grain_codec.models.face1024.spec import DrawingSpec, Face1024Spec
+from grain_codec.models.grain2022.spec import Grain2022Spec
+from grain_codec.models.registry import AnySpec, read_spec
+
+SPECS = [
+    Face1024Spec(name="other", predictor_width=32),
+    Face1024Spec(drawing=DrawingSpec(code_width=64)),
+    Grain2022Spec(name="small", image_size=64, decoder_blocks=(1, 2, 1), generator_channels=(8, 8, 8, 8, 4)),
+]
+
+
+def changed(spec: AnySpec, **fields: object) -> str:
+    """The JSON of a spec with some entries replaced, or left out where they are None."""
+    entries = {**json.loads(spec.to_json()), **fields}
+    return json.dumps({name: value for name, value in entries.items() if value is not None})
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=["face-1024", "with drawing", "grain-2022"])
+def test_round_trip(spec: AnySpec):
+    assert read_spec(spec.to_json()) == spec
+    assert type(spec).from_json(spec.to_json()) == spec
+
+
+def test_the_json_of_the_first_weights_stays_what_it_was():
+    """It is part of their fingerprint."""
+    assert Face1024Spec().to_json() == (
+        '{"coarsest_step":2.0,"detail_components":40,"enhancement_blocks":4,"enhancement_width":64,'
+        '"fine_qualities":48,"image_size":1024,"name":"face-1024","neighbour_components":12,"position_channels":16,'
+        '"predictor_blocks":2,"predictor_width":128,"quality_levels":[8,12,16,20,23,26,29,33],"steps_per_octave":16,'
+        '"thumbnail_components":448,"thumbnail_step_ratio":0.125,"view_size":128}'
+    )
+
+
+def test_the_step_halves_every_octave():
+    spec = Face1024Spec()
+    assert spec.detail_step(spec.steps_per_octave) == spec.detail_step(0) / 2
+
+
+def test_levels_rise_and_exist():
+    spec = Face1024Spec()
+    assert len(spec.quality_levels) == 8
+    assert list(spec.quality_levels) == sorted(set(spec.quality_levels))
+    assert spec.quality_levels[-1] < spec.fine_qualities
+
+
+def test_the_nearest_level_of_a_fine_quality():
+    spec = Face1024Spec(quality_levels=(0, 10, 20))
+    assert [spec.nearest_level(quality) for quality in (0, 4, 6, 14, 16, 47)] == [1, 1, 2, 2, 3, 3]
+
+
+def test_the_published_sizes():
+    spec = Grain2022Spec()
+    assert spec.halvings == 6
+    assert spec.channels == {4: 512, 8: 512, 16: 512, 32: 512, 64: 512, 128: 256, 256: 128, 512: 64, 1024: 32}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", "1e999", "[" * 100_000, '{"quality_levels": 3}', json.dumps({"quality_levels": [], "x": 1})],
+)
+def test_foreign_json_is_refused(text: str):
+    with pytest.raises(WrongModel):
+        read_spec(text)
+
+
+@pytest.mark.parametrize("family", ["house-512", ["grain-2022"], 3])
+def test_an_unknown_family_is_refused(family: object):
+    with pytest.raises(WrongModel, match="family"):
+        read_spec(changed(Face1024Spec(), family=family))
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "value"),
+    [
+        (Face1024Spec(), "view_size", "128"),
+        (Face1024Spec(), "view_size", None),
+        (Face1024Spec(), "view_size", 130),
+        (Face1024Spec(), "image_size", 1 << 40),
+        (Face1024Spec(), "predictor_width", 1 << 20),
+        (Face1024Spec(), "predictor_blocks", 10_000),
+        (Face1024Spec(), "detail_components", True),
+        (Face1024Spec(), "coarsest_step", float("nan")),
+        (Face1024Spec(), "thumbnail_step_ratio", float("inf")),
+        (Face1024Spec(), "quality_levels", []),
+        (Face1024Spec(), "quality_levels", [48]),
+        (Face1024Spec(), "quality_levels", [1.5]),
+        (Face1024Spec(), "quality_levels", list(range(40))),
+        (Face1024Spec(), "name", "../../.ssh/id"),
+        (Face1024Spec(), "drawing", {}),
+        (Face1024Spec(), "drawing", 3),
+        (Face1024Spec(drawing=DrawingSpec()), "drawing", json.loads(DrawingSpec(size=512).to_json())),
+        (Face1024Spec(drawing=DrawingSpec()), "drawing", json.loads(DrawingSpec(repetition_window=1).to_json())),
+        (Face1024Spec(drawing=DrawingSpec()), "drawing", json.loads(DrawingSpec(repetition_window=4).to_json())),
+        (Grain2022Spec(), "width", 1 << 30),
+        (Grain2022Spec(), "encoder_blocks", -1),
+        (Grain2022Spec(), "image_size", 1000),
+        (Grain2022Spec(), "decoder_blocks", [3, 3, 3]),
+        (Grain2022Spec(), "decoder_blocks", [1 << 20] * 7),
+        (Grain2022Spec(), "generator_channels", [512] * 8),
+        (Grain2022Spec(), "generator_channels", [1 << 20] * 9),
+        (Grain2022Spec(), "code_channels", 0),
+        (Grain2022Spec(), "name", "a/b"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused_by_name(spec: AnySpec, field: str, value: object):
+    with pytest.raises(WrongModel, match=field if field != "drawing" else None):
+        read_spec(changed(spec, **{field: value}))
