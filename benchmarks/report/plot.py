@@ -104,7 +104,7 @@ def _dashes(line: Line, length: float = 3) -> list[tuple[tuple[float, float], ..
     """The drawn stretches of a dashed line: `length` units drawn, as many left out."""
     stretches: list[tuple[tuple[float, float], ...]] = []
     walked = 0.0
-    for (x, y), (next_x, next_y) in zip(line.points, line.points[1:], strict=False):
+    for (x, y), (next_x, next_y) in zip(line.points, line.points[1:]):
         distance = ((next_x - x) ** 2 + (next_y - y) ** 2) ** 0.5
         at = 0.0
         while at < distance:

@@ -106,7 +106,7 @@ def bytes_for(results: Results, series: Series, value: float) -> float | None:
     found = []
     for kind in (CAP, CURVE):
         points = results.curve(series, PSNR, kind)
-        for lower, upper in zip(points, points[1:], strict=False):
+        for lower, upper in zip(points, points[1:]):
             if lower.values.mean < value <= upper.values.mean:
                 share = (value - lower.values.mean) / (upper.values.mean - lower.values.mean)
                 found.append(math.exp(math.log(lower.bytes) * (1 - share) + math.log(upper.bytes) * share))

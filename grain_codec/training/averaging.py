@@ -31,7 +31,7 @@ class AveragedWeights:
         try:
             yield
         finally:
-            self._put(dict(zip(self.parameters, own, strict=False)))
+            self._put(dict(zip(self.parameters, own)))
 
     def load(self, values: dict[str, Tensor]) -> None:
         """Puts back what was in `values`; averages that were not kept start at the weights."""

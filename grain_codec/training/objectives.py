@@ -81,7 +81,7 @@ class Objective(nn.Module):
             WrongModel: the state is of another objective.
         """
         try:
-            missing, unexpected = self.load_state_dict(state, strict=False)
+            missing, unexpected = self.load_state_dict(state)
         except RuntimeError as error:
             raise WrongModel(str(error)) from error
         wrong = [name for name in missing if not self._is_restored_elsewhere(name)] + unexpected

@@ -61,7 +61,7 @@ def test_labels_never_overlap_and_stay_inside_if_there_is_room(labels: list[tupl
     wanted, heights = zip(*labels, strict=True)
     middles = spread(wanted, heights, 0, high)
     edges = [(middle - height / 2, middle + height / 2) for middle, height in zip(middles, heights, strict=True)]
-    assert all(above[1] <= below[0] + 1e-6 for above, below in zip(edges, edges[1:], strict=False))
+    assert all(above[1] <= below[0] + 1e-6 for above, below in zip(edges, edges[1:]))
     assert edges[0][0] >= -1e-6
     if sum(heights) <= high:
         assert edges[-1][1] <= high + 1e-6
