@@ -10,9 +10,9 @@ from grain_codec.cli.batch.paths import STANDARD_STREAM, Job, read_source
 from grain_codec.cli.batch.planning import refuse_unusable_input
 from grain_codec.cli.batch.report import EXIT_FAILED
 from grain_codec.cli.batch.run import complain, orderly_exit
-from grain_codec.cli.batch.tasks import DEFAULT_MODEL, reason_of
+from grain_codec.cli.batch.tasks import DEFAULT_MODEL
 
-from grain_codec.errors import GrainError
+from grain_codec.errors import GrainError, reason_of
 from grain_codec.version import VERSION
 
 PROGRAM = "grain-info"

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from grain_codec.cli.batch.paths import printable
 
-from grain_codec.errors import GrainError
+from grain_codec.errors import GrainError, printable
 from grain_codec.version import VERSION
 
 PROGRAM = "grain-weights"

@@ -1,6 +1,9 @@
-"""What can go wrong with a user's input; each error's text is fit to be shown to that user."""
+"""What can go wrong with a user's input, and how a message shows it; the text of each error is meant for that user."""
 
 from __future__ import annotations
+
+MOST_REASON = 500
+"""Characters of an error's text that are shown."""
 
 
 class GrainError(Exception):
@@ -33,3 +36,26 @@ class BadImage(GrainError):
 
 class TooLarge(GrainError):
     """The face does not fit in the bytes allowed; the text names the smallest size that is possible."""
+
+
+def printable(text: str) -> str:
+    """A text, whoever wrote it, in one line and without characters that command a terminal.
+
+    Example: a line break in a name -> a backslash and an n
+    """
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def reason_of(error: BaseException, name: str) -> str:
+    """An error's text as one short line that follows the name of a file.
+
+    Args:
+        error: of any kind; the kinds that are neither ours nor the operating system's are named.
+        name: is left out where the text begins with it.
+    """
+    text = (isinstance(error, OSError) and error.strerror) or str(error)
+    if not isinstance(error, (GrainError, OSError)):
+        text = f"{type(error).__name__}: {text}"
+    # The text may quote what a file holds.
+    text = printable(text.removeprefix(f"{name}: "))
+    return text if len(text) <= MOST_REASON else f"{text[:MOST_REASON]}..."

@@ -1,8 +1,8 @@
 """Files that appear whole or not at all, and the removal of what killed writers left behind.
 
 A file is written under a temporary name in its folder, then moved. The writer holds a lock on the temporary
-file until it is moved; the system frees the lock when the writer dies, however it dies. So a temporary file
-that is not locked is nobody's.
+file until it is moved, and the system frees the lock when the writer dies, however it dies. So a temporary file
+that is not locked was abandoned and can be removed.
 """
 
 from __future__ import annotations
@@ -19,26 +19,44 @@ from contextlib import contextmanager, suppress
 try:
     import fcntl
 except ImportError:  # Windows, where a file that is open cannot be removed anyway
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]  # A module that is missing is None from here on.
 
 PREFIX = ".grain-codec-"
 SUFFIX = ".part"
 UNLOCKABLE_AGE = 24 * 3600
-"""Seconds after which a temporary file is nobody's where the file system has no locks."""
+"""Seconds after which a temporary file counts as abandoned where the file system has no locks."""
 
 
-def write_whole(path: str, data: bytes, force: bool) -> None:
-    """Writes a file beside its path, then moves it into place. Interruptions wait until that is done.
+def write_whole(path: str | os.PathLike[str], data: bytes, force: bool) -> None:
+    """Writes a file in one go; see `whole_file`."""
+    with whole_file(path, force) as temporary, open(temporary, "wb") as file:
+        file.write(data)
 
-    A file that is replaced leaves its permissions to the new one.
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str], force: bool, durable: bool = False) -> Iterator[str]:
+    """Gives the path of an empty temporary file, and moves what was written there to `path` at the end.
+
+        with whole_file("state.pt", force=True, durable=True) as temporary:
+            torch.save(state, temporary)
+
+    Ctrl-C and requests to terminate wait until the `with` statement ends. After an error in it there is no new
+    file, and an old one stays as it was. A file that replaces another takes over its permissions.
+
+    Args:
+        path: where the file will be; its folder must exist.
+        force: whether it may replace a file.
+        durable: waits until the disk has the content, so that a power cut leaves the old file or the new one.
 
     Raises:
         FileExistsError: there is such a file and `force` is not given.
         OSError: it cannot be written.
     """
-    with _uninterrupted(), _temporary_in(os.path.dirname(path) or os.curdir) as (descriptor, temporary):
-        with os.fdopen(descriptor, "wb", closefd=fcntl is None) as file:
-            file.write(data)
+    path = os.fspath(path)
+    with _uninterrupted(), _temporary_in(os.path.dirname(path) or os.curdir) as temporary:
+        yield temporary
+        if durable:
+            _wait_for_disk(temporary)
         os.chmod(temporary, _mode_for(path, force))
         if force:
             os.replace(temporary, path)
@@ -64,10 +82,11 @@ def remove_abandoned(folder: str, before: float) -> int:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Delays Ctrl-C and requests to terminate, whose handlers may raise between a file's making and its `try`.
+    """Delays Ctrl-C and requests to terminate until the `with` statement ends.
 
-    Handlers are exchanged, not signals blocked: a signal blocked in this thread reaches another one, and Python
-    then runs its handler here all the same.
+    Their handlers raise exceptions, which would leave a temporary file behind if one came between the creation
+    of the file and the `try` that removes it. Blocking the signals in this thread would not do: they would reach
+    another thread, and Python runs all handlers in the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -86,11 +105,13 @@ def _uninterrupted() -> Iterator[None]:
 
 
 @contextmanager
-def _temporary_in(folder: str) -> Iterator[tuple[int, str]]:
-    """Descriptor and path of a new locked file, which is gone afterwards."""
+def _temporary_in(folder: str) -> Iterator[str]:
+    """Path of a new temporary file, which is locked where there are locks, and gone afterwards."""
     descriptor, temporary = _locked_temporary(folder)
+    if fcntl is None:  # Windows moves no file that is open.
+        os.close(descriptor)
     try:
-        yield descriptor, temporary
+        yield temporary
     finally:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
@@ -137,6 +158,12 @@ def _is_locked(descriptor: int, written: float) -> bool:
     except OSError:
         return time.time() - written < UNLOCKABLE_AGE
     return False
+
+
+def _wait_for_disk(path: str) -> None:
+    """Returns when the disk has all of a file."""
+    with open(path, "r+b") as file:
+        os.fsync(file.fileno())
 
 
 def _move_to_free_name(temporary: str, path: str) -> None:

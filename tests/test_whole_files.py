@@ -7,16 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
 import pytest
 
-from grain_codec.whole_files import PREFIX, SUFFIX, remove_abandoned, write_whole
+from grain_codec.whole_files import PREFIX, SUFFIX, remove_abandoned, whole_file, write_whole
 
 WRITER = """
 import os, sys, time
-from grain_codec.cli import whole_files
+from grain_codec import whole_files
 def stall(temporary, path):
     print("written", flush=True)
     time.sleep(60)
@@ -122,7 +123,7 @@ def test_an_interruption_at_any_line_leaves_no_temporary_file(tmp_path: Path, nu
         while not whole:
             countdown = iter(range(interruptions))
 
-            def interrupt_once(frame: FrameType, event: str, _: object) -> object:
+            def interrupt_once(frame: FrameType, event: str, _: object, countdown: Iterator[int] = countdown) -> object:
                 if event == "line" and next(countdown, None) is None:
                     sys.settrace(None)
                     signal.raise_signal(number)
@@ -141,3 +142,22 @@ def test_an_interruption_at_any_line_leaves_no_temporary_file(tmp_path: Path, nu
     finally:
         signal.signal(number, before)
     assert interruptions > 50
+
+
+def test_a_library_writes_a_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    with whole_file(path, force=False, durable=True) as temporary:
+        Path(temporary).write_bytes(b"new")
+        assert not path.exists()
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"new"]
+
+
+def test_an_error_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    path.write_bytes(b"old")
+    with pytest.raises(ZeroDivisionError), whole_file(path, force=True) as temporary:
+        Path(temporary).write_bytes(b"new")
+        raise ZeroDivisionError
+    with pytest.raises(FileExistsError), whole_file(path, force=False) as temporary:
+        Path(temporary).write_bytes(b"new")
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"]

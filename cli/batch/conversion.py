@@ -18,8 +18,10 @@ from grain_codec.cli.batch.paths import (
     times_of,
     write_target,
 )
-from grain_codec.cli.batch.tasks import Converted, RunImpossible, Task, reason_of
+from grain_codec.cli.batch.tasks import Converted, RunImpossible, Task
 from grain_codec.cli.batch.urls import is_url
+
+from grain_codec.errors import reason_of
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 

@@ -12,7 +12,7 @@ from typing import IO
 import click
 from grain_codec.cli.batch import urls
 
-from grain_codec.errors import GrainError
+from grain_codec.errors import GrainError, printable
 from grain_codec.whole_files import write_whole
 
 STANDARD_STREAM = "-"
@@ -55,11 +55,6 @@ def shown(path: str) -> str:
     Example: a name with a line break in it -> "two\\nlines.jpg"
     """
     return printable(click.format_filename(path))
-
-
-def printable(text: str) -> str:
-    """A text that is safe to print in one line, whoever wrote it: nothing in it commands a terminal."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def encoded_name(name: str, suffix: str) -> str:

@@ -15,11 +15,11 @@ from grain_codec.cli.batch.conversion import Conversion, Outcome
 from grain_codec.cli.batch.paths import STANDARD_STREAM, Job, shown
 from grain_codec.cli.batch.planning import Plan
 from grain_codec.cli.batch.report import EXIT_FAILED, Report
-from grain_codec.cli.batch.tasks import RunImpossible, Task, reason_of
+from grain_codec.cli.batch.tasks import RunImpossible, Task
 from grain_codec.cli.batch.urls import is_url
 from grain_codec.cli.options import BatchOptions
 
-from grain_codec.errors import GrainError
+from grain_codec.errors import GrainError, reason_of
 from grain_codec.whole_files import remove_abandoned
 
 EXIT_INTERRUPTED = 130

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from grain_codec.errors import GrainError
+from grain_codec.errors import GrainError, reason_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,9 +27,6 @@ MOST_THREADS = 2
 `python -m grain_codec.benchmarks.speed` has a row for each number. On two idle cores a second thread nearly halves the
 network's time and a search's. What more would give was not measured; other cores are for other files: --jobs.
 """
-
-MOST_REASON = 500
-"""Characters of an error's text that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,15 +240,3 @@ class DecodeTask:
         if self.canvas is None:
             return place, empty_canvas(place, transparent=self.image_format in ALPHA_FORMATS)
         return place, read_photo(read_source(self.canvas), shown(self.canvas))
-
-
-def reason_of(error: Exception, name: str) -> str:
-    """An error's text in one short line without the name that it may begin with; the kind of those not ours."""
-    from grain_codec.cli.batch.paths import printable
-
-    text = (isinstance(error, OSError) and error.strerror) or str(error)
-    if not isinstance(error, (GrainError, OSError)):
-        text = f"{type(error).__name__}: {text}"
-    # Texts quote what stands in a file; a terminal would obey some of that.
-    text = printable(text.removeprefix(f"{name}: "))
-    return text if len(text) <= MOST_REASON else f"{text[:MOST_REASON]}..."
