@@ -1,6 +1,7 @@
-"""The .grain file: a face's payload with what a decoder must know beforehand, and a checksum.
+"""The .grain file: the compressed face, what a decoder must know before it reads it, and a checksum.
 
-All numbers are little-endian; of two fields in a byte the one in the low half counts as the first.
+This text specifies the format; the tables of fields below drive reader, writer and inspector. All numbers are
+little-endian. Where two fields share a byte, the first one is in its low half.
 
     offset  bytes     field         content
     0       4         magic         8A 47 52 4E
@@ -11,7 +12,7 @@ All numbers are little-endian; of two fields in a byte the one in the low half c
     9       0 to 768  payload       all that is left before the CRC; its last byte is not zero
     end     3         CRC           low 24 bits of the CRC-32 (as in zlib) of all bytes before it
 
-With bit 0 of the flags set, the payload's length stands before it and one or more chunks after it:
+Where bit 0 of the flags is set, the payload's length stands before it and one or more chunks after it:
 
     9       1 or 2    length        of the payload, LEB128
             0 to 768  payload       its last byte is not zero
@@ -20,11 +21,12 @@ With bit 0 of the flags set, the payload's length stands before it and one or mo
             1 to 4    length        of the content, LEB128
             0 or more content       then the tag of the next chunk, or the CRC
 
-Tags ascend strictly. A reader keeps a chunk whose tag it does not know, and refuses the file if that tag
-is odd (critical). All chunks take 1 MiB together at most, their tags and lengths included. LEB128 is seven
-bits a byte, low bits first, the top bit set on all bytes but the last, and as short as can be. An entropy
-decoder reads zeros past the end of a payload: zeros at its end would be another spelling of the same face.
-The CRC finds every single flipped bit; other damage goes unnoticed once in 2 ** 24.
+Each tag is larger than the one before it. A reader keeps a chunk whose tag it does not know, unless the tag is odd:
+such a chunk is critical, and the reader refuses the file. All chunks together, with their tags and lengths, take at
+most 1 MiB. LEB128 writes a number seven bits a byte, low bits first; the top bit is set in all bytes but the last,
+and no shorter spelling is possible. Entropy decoders read zeros past the end of a payload, so a payload that ended in
+zeros would be a second spelling of the same face. The CRC finds every single flipped bit and misses other damage once
+in 2 ** 24 times.
 
 The bytes "face" at fine quality 22 under the weights a1b2c3, without and with an EXIF chunk "II":
 
@@ -46,7 +48,7 @@ FINGERPRINT_BYTES = 3
 MOST_PAYLOAD = 768
 MOST_LEB128_BYTES = 4
 MOST_CHUNK_BYTES = 1 << 20
-"""Bound on all chunks of a file together, their tags and lengths included."""
+"""Limit on all chunks of a file together, their tags and lengths included."""
 
 EXIF = 0x02
 ICC_PROFILE = 0x04
@@ -57,29 +59,28 @@ CHUNK_NAMES = {EXIF: "EXIF", ICC_PROFILE: "ICC profile", XMP: "XMP", ALIGNMENT: 
 
 @dataclass(frozen=True)
 class Field:
-    """A number of fixed width; `as_bytes` where people know it as a row of bytes rather than as a number."""
+    """A number of fixed width; `as_bytes` makes `show` print its bytes in hexadecimal."""
 
     name: str
     bits: int
-    meaning: str
     as_bytes: bool = False
 
     def show(self, value: int) -> str:
-        """The value as people read it."""
+        """The value as `grain-info` prints it."""
         return value.to_bytes(self.bits // 8, "little").hex() if self.as_bytes else str(value)
 
 
-SETTINGS = (
-    Field("flags", 4, "bit 0: chunks follow; the others are reserved and zero"),
-    Field("version", 4, "of the format"),
-    Field("fine quality", 8, "which quantiser steps the payload counts in"),
-    Field("fingerprint", 8 * FINGERPRINT_BYTES, "of the weights that give the payload its meaning", as_bytes=True),
+PARAMETERS = (
+    Field("flags", 4),
+    Field("version", 4),
+    Field("fine quality", 8),
+    Field("fingerprint", 8 * FINGERPRINT_BYTES, as_bytes=True),
 )
-"""What a decoder must know beforehand; a carrier image holds the same bytes."""
+"""What a decoder must know before it reads the payload; the PNG carrier stores the same bytes."""
 
-HEADER = (Field("magic", 8 * len(MAGIC), "tells a .grain file from others", as_bytes=True), *SETTINGS)
-CHUNK_HEAD = (Field("tag", 8, "lowest bit 1: critical"),)
-TRAILER = (Field("CRC", 24, "low bits of the CRC-32 of all bytes before it", as_bytes=True),)
+HEADER = (Field("magic", 8 * len(MAGIC), as_bytes=True), *PARAMETERS)
+CHUNK_HEAD = (Field("tag", 8),)
+TRAILER = (Field("CRC", 24, as_bytes=True),)
 
 
 def width(fields: tuple[Field, ...]) -> int:
@@ -88,23 +89,59 @@ def width(fields: tuple[Field, ...]) -> int:
 
 
 OVERHEAD = width(HEADER) + width(TRAILER)
-"""Bytes of a file without chunks beyond its payload."""
+"""Bytes that a file without chunks has beyond its payload."""
 
 MOST_FILE = OVERHEAD + 2 + MOST_PAYLOAD + MOST_CHUNK_BYTES
-"""No .grain file is larger, in bytes; the 2 are the payload's length."""
+"""The largest .grain file, in bytes; 2 is the longest length of a payload."""
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Something that travels along with a face: a tag from 0 to 255, and any bytes."""
+    """Something that travels with a face: a tag from 0 to 255, and any bytes."""
 
     tag: int
     content: bytes
 
     @property
     def critical(self) -> bool:
-        """Whether a reader that does not know the tag must refuse the file: odd tags."""
+        """Whether a reader that does not know the tag must refuse the file."""
         return bool(self.tag & 1)
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What a decoder must know before it reads the payload.
+
+    Attributes:
+        fine_quality: 0 to 255.
+        fingerprint: FINGERPRINT_BYTES bytes that name the weights.
+        flags: 0 to 15.
+    """
+
+    fine_quality: int
+    fingerprint: bytes
+    flags: int = 0
+
+    def pack(self) -> bytes:
+        """The bytes of PARAMETERS in this version of the format; raises ValueError when a number does not fit."""
+        assert len(self.fingerprint) == FINGERPRINT_BYTES
+        values = {"flags": self.flags, "version": VERSION, "fine quality": self.fine_quality}
+        return write_fields(PARAMETERS, values | {"fingerprint": int.from_bytes(self.fingerprint, "little")})
+
+    @classmethod
+    def unpack(cls, data: bytes, known_flags: int) -> Parameters:
+        """Reads the bytes of PARAMETERS.
+
+        Raises:
+            UnsupportedVersion: the version is not VERSION, or a flag other than `known_flags` is set.
+        """
+        values = read_fields(PARAMETERS, data)
+        flags, version = values["flags"], values["version"]
+        if version != VERSION:
+            raise UnsupportedVersion(f"the face is of format version {version}; only {VERSION} is known here")
+        if flags & ~known_flags:
+            raise UnsupportedVersion(f"the face uses a feature that is not known here (flags {flags:04b})")
+        return cls(values["fine quality"], values["fingerprint"].to_bytes(FINGERPRINT_BYTES, "little"), flags)
 
 
 @dataclass(frozen=True)
@@ -113,7 +150,7 @@ class StoredFace:
 
     Attributes:
         fine_quality: 0 to 255; the model says which of them it knows.
-        fingerprint: FINGERPRINT_BYTES bytes that name the weights it is read with.
+        fingerprint: FINGERPRINT_BYTES bytes that name the weights.
         payload: at most MOST_PAYLOAD bytes, the last of them not zero.
         chunks: in strictly ascending order of tags.
     """
@@ -134,7 +171,7 @@ def pack(face: StoredFace) -> bytes:
     assert len(face.payload) <= MOST_PAYLOAD
     assert not face.payload.endswith(b"\0"), "an encoder leaves out zeros at the end"
     flags = CHUNKS_FOLLOW if face.chunks else 0
-    content = MAGIC + write_settings(flags, face.fine_quality, face.fingerprint)
+    content = MAGIC + Parameters(face.fine_quality, face.fingerprint, flags).pack()
     content += (_leb128(len(face.payload)) + face.payload + _pack_chunks(face.chunks)) if flags else face.payload
     return content + checksum(content)
 
@@ -143,38 +180,39 @@ def unpack(data: bytes) -> StoredFace:
     """Reads what `pack` wrote; `pack` gives the same bytes for the result.
 
     Raises:
-        NotGrain: the data starts like no .grain file.
-        Truncated: the data is too short to tell.
+        NotGrain: the data does not start with the magic bytes.
+        Truncated: the data is shorter than any .grain file.
         UnsupportedVersion: another version of the format, a reserved flag or an unknown critical chunk.
-        Corrupt: the data is damaged, or nothing that `pack` writes.
+        Corrupt: the data is damaged, or `pack` does not write such bytes.
     """
-    flags, fine_quality, fingerprint = _read_header(data)
+    parameters = _unpack_header(data)
     content, trailer = data[: -width(TRAILER)], data[-width(TRAILER) :]
     if trailer != checksum(content):
         raise Corrupt("the file is damaged or cut short: its checksum does not fit its content")
     reader = _Reader(content[width(HEADER) :])
-    payload = reader.take(reader.leb128() if flags else len(reader.rest), MOST_PAYLOAD)
+    payload = reader.take(reader.leb128() if parameters.flags else len(reader.rest), MOST_PAYLOAD)
     if payload.endswith(b"\0"):
         raise Corrupt("the payload ends in a zero byte, which no encoder writes")
-    return StoredFace(fine_quality, fingerprint, payload, _read_chunks(reader) if flags else ())
+    chunks = _unpack_chunks(reader) if parameters.flags else ()
+    return StoredFace(parameters.fine_quality, parameters.fingerprint, payload, chunks)
 
 
 def describe(data: bytes) -> list[tuple[str, str]]:
-    """Names and values of all parts of a .grain file, as people read them; raises what `unpack` raises."""
+    """Names and printed values of all parts of a .grain file; raises what `unpack` raises."""
     face = unpack(data)
     header, trailer = read_fields(HEADER, data[: width(HEADER)]), read_fields(TRAILER, data[-width(TRAILER) :])
     rows = [(field.name, field.show(header[field.name])) for field in HEADER]
     rows.append(("payload", f"{len(face.payload)} B"))
-    for chunk in face.chunks:
-        rows.append((CHUNK_NAMES.get(chunk.tag, f"chunk {chunk.tag:02x}"), f"{len(chunk.content)} B"))
+    names = [CHUNK_NAMES.get(chunk.tag, f"chunk {chunk.tag:02x}") for chunk in face.chunks]
+    rows += [(name, f"{len(chunk.content)} B") for name, chunk in zip(names, face.chunks)]
     return rows + [(field.name, field.show(trailer[field.name])) for field in TRAILER]
 
 
 def write_fields(fields: tuple[Field, ...], values: dict[str, int]) -> bytes:
-    """The bytes of fields that follow each other, the low bits of the first one first.
+    """The bytes of fields that follow each other; the first field takes the lowest bits.
 
     Raises:
-        ValueError: a value does not fit its field.
+        ValueError: a value does not fit its field; the text names field, value and range.
     """
     joined, position = 0, 0
     for field in fields:
@@ -189,56 +227,33 @@ def write_fields(fields: tuple[Field, ...], values: dict[str, int]) -> bytes:
 def read_fields(fields: tuple[Field, ...], data: bytes) -> dict[str, int]:
     """Values of the fields by their names; `data` is exactly as wide as they are."""
     assert len(data) == width(fields)
-    joined = int.from_bytes(data, "little")
-    values = {}
+    joined, values = int.from_bytes(data, "little"), {}
     for field in fields:
         values[field.name] = joined & ((1 << field.bits) - 1)
         joined >>= field.bits
     return values
 
 
-def write_settings(flags: int, fine_quality: int, fingerprint: bytes) -> bytes:
-    """The bytes of SETTINGS in this version of the format; raises what `write_fields` raises."""
-    assert len(fingerprint) == FINGERPRINT_BYTES
-    values = {"flags": flags, "version": VERSION, "fine quality": fine_quality}
-    return write_fields(SETTINGS, values | {"fingerprint": int.from_bytes(fingerprint, "little")})
+def checksum(content: bytes) -> bytes:
+    """The bytes of the TRAILER that belongs to `content`."""
+    return write_fields(TRAILER, {"CRC": zlib.crc32(content) & 0xFFFFFF})
 
 
-def read_settings(data: bytes, known_flags: int) -> tuple[int, int, bytes]:
-    """Flags, fine quality and fingerprint from the bytes of SETTINGS.
-
-    Raises:
-        UnsupportedVersion: the version is not VERSION, or a flag beyond `known_flags` is set.
-    """
-    values = read_fields(SETTINGS, data)
-    if values["version"] != VERSION:
-        raise UnsupportedVersion(f"the face is of format version {values['version']}; only {VERSION} is known here")
-    if values["flags"] & ~known_flags:
-        raise UnsupportedVersion(f"the face uses a feature that is not known here (flags {values['flags']:04b})")
-    return values["flags"], values["fine quality"], values["fingerprint"].to_bytes(FINGERPRINT_BYTES, "little")
-
-
-def _read_header(data: bytes) -> tuple[int, int, bytes]:
-    """Flags, fine quality and fingerprint of a file whose size can be right."""
+def _unpack_header(data: bytes) -> Parameters:
+    """The parameters of a file, after checks of its magic bytes, version, flags and size."""
     if not MAGIC.startswith(data[: len(MAGIC)]):
         raise NotGrain(f"this is no .grain file: it does not start with the bytes {MAGIC.hex(' ')}")
     if len(data) < OVERHEAD:
         raise Truncated(f"the file ends after {len(data)} bytes; every .grain file has at least {OVERHEAD}")
-    # Version and flags come before the checksum: another version may have another one.
-    settings = read_settings(data[len(MAGIC) : width(HEADER)], known_flags=CHUNKS_FOLLOW)
-    most = MOST_FILE if settings[0] & CHUNKS_FOLLOW else OVERHEAD + MOST_PAYLOAD
+    # Version and flags are checked before the checksum, because another version may have another checksum.
+    parameters = Parameters.unpack(data[len(MAGIC) : width(HEADER)], known_flags=CHUNKS_FOLLOW)
+    most = MOST_FILE if parameters.flags else OVERHEAD + MOST_PAYLOAD
     if len(data) > most:
         raise Corrupt(f"the file has {len(data)} bytes; one of its kind has at most {most}")
-    return settings
-
-
-def checksum(content: bytes) -> bytes:
-    """The bytes of the TRAILER that goes with `content`; a carrier image has the same, of its pixels."""
-    return write_fields(TRAILER, {"CRC": zlib.crc32(content) & 0xFFFFFF})
+    return parameters
 
 
 def _pack_chunks(chunks: tuple[Chunk, ...]) -> bytes:
-    """Chunks as they stand in a file."""
     tags = [chunk.tag for chunk in chunks]
     assert tags == sorted(set(tags)), "tags ascend, and none comes twice"
     assert all(tag in CHUNK_NAMES for tag in tags if tag & 1), "no reader would take an unknown critical chunk"
@@ -250,8 +265,8 @@ def _pack_chunks(chunks: tuple[Chunk, ...]) -> bytes:
     return packed
 
 
-def _read_chunks(reader: _Reader) -> tuple[Chunk, ...]:
-    """All that is left, as chunks."""
+def _unpack_chunks(reader: _Reader) -> tuple[Chunk, ...]:
+    """Reads all that is left as chunks."""
     if not 0 < len(reader.rest) <= MOST_CHUNK_BYTES:
         raise Corrupt(f"the file has {len(reader.rest)} bytes of chunks, not 1 to {MOST_CHUNK_BYTES}")
     chunks: list[Chunk] = []
@@ -266,7 +281,6 @@ def _read_chunks(reader: _Reader) -> tuple[Chunk, ...]:
 
 
 def _leb128(value: int) -> bytes:
-    """A whole number, seven bits a byte, the low ones first."""
     written = bytearray()
     while value >= 0x80:
         written.append(value & 0x7F | 0x80)
@@ -275,20 +289,20 @@ def _leb128(value: int) -> bytes:
 
 
 class _Reader:
-    """Takes bytes off the front; a length is checked against what is left before it is used."""
+    """Reads bytes in order, and checks every length against what is left before it uses it."""
 
     def __init__(self, content: bytes):
         self.rest = memoryview(content)
 
     def take(self, count: int, most: int) -> bytes:
-        """The next `count` bytes; Corrupt where so many are not left, or more than `most`."""
+        """The next `count` bytes; raises Corrupt where fewer are left, or where `count` exceeds `most`."""
         if count > min(len(self.rest), most):
             raise Corrupt(f"the file claims {count} bytes where it can have {min(len(self.rest), most)}")
         taken, self.rest = bytes(self.rest[:count]), self.rest[count:]
         return taken
 
     def leb128(self) -> int:
-        """The next LEB128 number; Corrupt where it is too long, or not as short as can be."""
+        """The next LEB128 number; raises Corrupt where it is too long or not in its shortest spelling."""
         value = 0
         for shift in range(0, 7 * MOST_LEB128_BYTES, 7):
             (byte,) = self.take(1, 1)

@@ -1,6 +1,6 @@
 """The carrier: a PNG of 16x16 pixels that holds a face where only images can travel.
 
-It is an ordinary RGB PNG of 8 bits with one chunk more, before the pixels:
+It is an ordinary RGB PNG of 8 bits with one more chunk before the pixels:
 
     grIn    ancillary, private, safe to copy; 8 bytes: version 1 and no flags (10), fine quality, and the
             fingerprint of the weights, all as in a .grain file; then, little-endian, the low 24 bits of the
@@ -9,11 +9,12 @@ It is an ordinary RGB PNG of 8 bits with one chunk more, before the pixels:
 Metadata stand in the chunks that PNG has for them, after the private one: eXIf, and iTXt under the keyword
 XML:com.adobe.xmp.
 
-Image programs may write the same pixels anew: as a palette, interlaced, greyscale, without the chunk.
-All of that is read. Other pixels may well be another valid face; a program that alters them and copies the
-chunk is found out by the CRC, which is why the chunk may be copied. Without it nothing tells.
-Nothing is decoded before every chunk was checked, and decoders see only those chunks that the pixels
-depend on: no text, colour profile or animation of a stranger is ever unpacked.
+Image programs may store the same pixels in another way: with a palette, interlaced, as greyscale, without the private
+chunk. The reader accepts all of that. Altered pixels may well be another valid face. A program that alters them and
+copies the private chunk is found out by the CRC; where the chunk is missing, nothing reveals the change.
+
+The reader checks every chunk before it decodes anything, and Pillow sees only the chunks that the pixels depend on:
+text, colour profiles and animations are never decompressed.
 """
 
 from __future__ import annotations
@@ -26,17 +27,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from grain_codec.formats.container import (
-    EXIF,
-    SETTINGS,
-    TRAILER,
-    XMP,
-    Chunk,
-    checksum,
-    read_settings,
-    width,
-    write_settings,
-)
+import numpy.typing as npt
+from grain_codec.formats.container import EXIF, PARAMETERS, TRAILER, XMP, Chunk, Parameters, checksum, width
 from PIL import Image
 
 from grain_codec.coding.grid import GRID
@@ -45,10 +37,10 @@ from grain_codec.errors import BadImage, Corrupt, NotGrain, Truncated, Unsupport
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PRIVATE_CHUNK = b"grIn"
 METADATA_PREFIXES = {EXIF: (b"eXIf", b""), XMP: (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0")}
-"""PNG's chunk for each kind of metadata, and what stands in it before the metadata; that of XMP says "as it is"."""
+"""For each kind of metadata its PNG chunk and what precedes it there; the prefix of XMP says "not compressed"."""
 
 MOST_FILE = 1 << 16
-"""Bound on a carrier's bytes; `pack` needs less than a kilobyte, and what the metadata take."""
+"""The largest carrier in bytes; a face without metadata needs less than a kilobyte."""
 
 MOST_CHUNKS = 256
 
@@ -60,13 +52,12 @@ DEPTHS = {GREY: (1, 2, 4, 8, 16), RGB: (8, 16), PALETTE: (1, 2, 4, 8), GREY_ALPH
 """Bits of a sample that PNG allows, by colour type."""
 
 INTERLACED_PASSES = ((2, 2), (2, 2), (4, 2), (4, 4), (8, 4), (8, 8), (16, 8))
-"""Columns and rows of the seven images that an interlaced one of 16x16 pixels consists of."""
+"""Columns and rows of the seven images that an interlaced PNG of 16x16 pixels consists of."""
 
 _HEADER = struct.Struct(">IIBBBBB")
 _ANCILLARY = rb"(?: (?!tRNS)[a-z][A-Za-z]{3})*"
-_CHUNK_ORDER = re.compile(
-    rb"IHDR%b(?: PLTE%b)?(?: tRNS%b)?(?: IDAT)+%b IEND" % (_ANCILLARY, _ANCILLARY, _ANCILLARY, _ANCILLARY)
-)
+_CHUNK_ORDER = re.compile(b"IHDR~(?: PLTE~)?(?: tRNS~)?(?: IDAT)+~ IEND".replace(b"~", _ANCILLARY))
+"""The orders of chunks that PNG allows, as a pattern of their types; any ancillary chunks stand where ~ is."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +71,23 @@ class Carrier:
         chunks: EXIF and XMP, as a .grain file has them.
     """
 
-    pixels: np.ndarray
+    pixels: npt.NDArray[np.uint8]
     fine_quality: int | None
     fingerprint: bytes | None
     chunks: tuple[Chunk, ...] = ()
+
+
+@dataclass(frozen=True)
+class _PngChunk:
+    """A chunk of a PNG: four letters that name its type, and its content."""
+
+    kind: bytes
+    content: bytes
+
+    @property
+    def crc(self) -> bytes:
+        """The CRC-32 that follows the content."""
+        return struct.pack(">I", zlib.crc32(self.content, zlib.crc32(self.kind)))
 
 
 @dataclass(frozen=True)
@@ -121,8 +125,9 @@ def pack(carrier: Carrier) -> bytes:
     chunks = _read_chunks(written.getvalue())
     chunks[1:1] = [_metadata_chunk(chunk) for chunk in carrier.chunks]
     if carrier.fine_quality is not None and carrier.fingerprint is not None:
-        settings = write_settings(0, carrier.fine_quality, carrier.fingerprint)
-        chunks.insert(1, (PRIVATE_CHUNK, settings + checksum(settings + carrier.pixels.tobytes())))
+        parameters = Parameters(carrier.fine_quality, carrier.fingerprint).pack()
+        content = parameters + checksum(parameters + carrier.pixels.tobytes())
+        chunks.insert(1, _PngChunk(PRIVATE_CHUNK, content))
     packed = _join(chunks)
     if len(packed) > MOST_FILE:
         taken = sum(len(chunk.content) for chunk in carrier.chunks)
@@ -131,33 +136,37 @@ def pack(carrier: Carrier) -> bytes:
 
 
 def unpack(data: bytes) -> Carrier:
-    """Reads a carrier image, from `pack` or written anew by an image program.
+    """Reads a carrier image, whether `pack` or an image program wrote it.
 
     Raises:
         NotGrain: the data is no PNG, or not an opaque one of 16x16 pixels and 8 bits.
         Truncated: the data ends before the image does.
         UnsupportedVersion: the private chunk is of another version, or a critical chunk is unknown.
-        Corrupt: the data is damaged, or breaks the rules of PNG or of the private chunk; or the pixels are not
-            those that the private chunk was written for.
+        Corrupt: the data is damaged, breaks the rules of PNG or of the private chunk, or its pixels are not those
+            that the private chunk was written for.
     """
     layout = _read_layout(data)
     chunks = _read_chunks(data)
-    private = _find_private(chunks)
-    fine_quality, fingerprint = _read_private(private) if private is not None else (None, None)
+    private = [chunk.content for chunk in chunks if chunk.kind == PRIVATE_CHUNK]
+    if len(private) > 1:
+        raise Corrupt("the carrier image has its private chunk twice")
+    parameters = _read_private(private[0]) if private else None
     pixels = _read_pixels(chunks, layout)
-    if private is not None and not private.endswith(checksum(private[: width(SETTINGS)] + pixels.tobytes())):
+    if parameters is None:
+        return Carrier(pixels, None, None, _read_metadata(chunks))
+    if not private[0].endswith(checksum(parameters.pack() + pixels.tobytes())):
         raise Corrupt("the pixels were altered: they do not fit the checksum in the private chunk")
-    return Carrier(pixels, fine_quality, fingerprint, _read_metadata(chunks))
+    return Carrier(pixels, parameters.fine_quality, parameters.fingerprint, _read_metadata(chunks))
 
 
 def _read_layout(data: bytes) -> _Layout:
-    """Reads the first chunk and refuses images that are no carriers, before anything else is looked at."""
+    """Reads the first chunk and refuses images that cannot be carriers, before anything else is looked at."""
     if not SIGNATURE.startswith(data[: len(SIGNATURE)]):
         raise NotGrain("this is no PNG, so it is no carrier image")
-    kind, content = _read_chunk(data, len(SIGNATURE))
-    if kind != b"IHDR" or len(content) != _HEADER.size:
+    header = _read_chunk(data, len(SIGNATURE))
+    if header.kind != b"IHDR" or len(header.content) != _HEADER.size:
         raise Corrupt("the PNG does not start with its header")
-    columns, rows, depth, colour_type, compression, filtering, interlacing = _HEADER.unpack(content)
+    columns, rows, depth, colour_type, compression, filtering, interlacing = _HEADER.unpack(header.content)
     if (columns, rows) != (GRID, GRID):
         raise NotGrain(f"a carrier image has {GRID}x{GRID} pixels; this one has {columns}x{rows}")
     if len(data) > MOST_FILE:
@@ -169,93 +178,82 @@ def _read_layout(data: bytes) -> _Layout:
     return _Layout(colour_type, depth, bool(interlacing))
 
 
-def _read_chunk(data: bytes, position: int) -> tuple[bytes, bytes]:
-    """Type and content of the chunk at a position."""
+def _read_chunk(data: bytes, position: int) -> _PngChunk:
     left = len(data) - position - 12
     if left < 0:
         raise Truncated("the PNG ends before its last chunk")
     length, kind = struct.unpack_from(">I4s", data, position)
     if length > left:
         raise Truncated(f"a chunk of the PNG claims {length} bytes; the file has {left}")
-    content = data[position + 8 : position + 8 + length]
-    if data[position + 8 + length : position + 12 + length] != _checksum(kind, content):
+    end = position + 8 + length
+    chunk = _PngChunk(kind, data[position + 8 : end])
+    if data[end : end + 4] != chunk.crc:
         raise Corrupt("the PNG is damaged: the checksum of a chunk does not fit its content")
-    return kind, content
+    return chunk
 
 
-def _read_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
-    """Types and contents of all chunks, which stand in an order that PNG allows."""
-    chunks: list[tuple[bytes, bytes]] = []
+def _read_chunks(data: bytes) -> list[_PngChunk]:
+    """All chunks of a PNG, which stand in an order that PNG allows."""
+    chunks: list[_PngChunk] = []
     position = len(SIGNATURE)
-    while not chunks or chunks[-1][0] != b"IEND":
+    while not chunks or chunks[-1].kind != b"IEND":
         if len(chunks) == MOST_CHUNKS:
             raise Corrupt(f"the PNG has more than {MOST_CHUNKS} chunks")
         chunks.append(_read_chunk(data, position))
-        position += 12 + len(chunks[-1][1])
-    if position != len(data) or chunks[-1][1]:
+        position += 12 + len(chunks[-1].content)
+    if position != len(data) or chunks[-1].content:
         raise Corrupt("something follows the end of the PNG")
-    kinds = [kind for kind, _ in chunks]
-    for kind in kinds:
-        if kind[:1].isupper() and kind not in (b"IHDR", b"PLTE", b"IDAT", b"IEND"):
-            raise UnsupportedVersion(f"the PNG needs a reader that knows the chunk {kind!r}")
-    if not _CHUNK_ORDER.fullmatch(b" ".join(kinds)):
+    for chunk in chunks:
+        if chunk.kind[:1].isupper() and chunk.kind not in (b"IHDR", b"PLTE", b"IDAT", b"IEND"):
+            raise UnsupportedVersion(f"the PNG needs a reader that knows the chunk {chunk.kind!r}")
+    if not _CHUNK_ORDER.fullmatch(b" ".join(chunk.kind for chunk in chunks)):
         raise Corrupt("the chunks of the PNG are not in an order that PNG allows")
     return chunks
 
 
-def _find_private(chunks: list[tuple[bytes, bytes]]) -> bytes | None:
-    """The content of the private chunk; None where there is none."""
-    contents = [content for kind, content in chunks if kind == PRIVATE_CHUNK]
-    if len(contents) > 1:
-        raise Corrupt("the carrier image has its private chunk twice")
-    return contents[0] if contents else None
-
-
-def _read_private(content: bytes) -> tuple[int, bytes]:
+def _read_private(content: bytes) -> Parameters:
     """Fine quality and fingerprint from the content of the private chunk."""
-    misfit = Corrupt(f"the private chunk has {len(content)} bytes, not {width(SETTINGS) + width(TRAILER)}")
-    if len(content) < width(SETTINGS):
-        raise misfit
-    # A longer chunk may be another version's, and should be refused as such.
-    _, fine_quality, fingerprint = read_settings(content[: width(SETTINGS)], known_flags=0)
-    if len(content) != width(SETTINGS) + width(TRAILER):
-        raise misfit
-    return fine_quality, fingerprint
+    wrong_length = Corrupt(f"the private chunk has {len(content)} bytes, not {width(PARAMETERS) + width(TRAILER)}")
+    if len(content) < width(PARAMETERS):
+        raise wrong_length
+    # The version is checked first, because a later version may have a longer chunk.
+    parameters = Parameters.unpack(content[: width(PARAMETERS)], known_flags=0)
+    if len(content) != width(PARAMETERS) + width(TRAILER):
+        raise wrong_length
+    return parameters
 
 
-def _metadata_chunk(chunk: Chunk) -> tuple[bytes, bytes]:
-    """Type and content of the PNG chunk for a kind of metadata."""
+def _metadata_chunk(chunk: Chunk) -> _PngChunk:
     if chunk.tag not in METADATA_PREFIXES:
         raise BadImage(f"a carrier image has no place for a chunk {chunk.tag:02x}; a .grain file has")
     kind, prefix = METADATA_PREFIXES[chunk.tag]
-    return kind, prefix + chunk.content
+    return _PngChunk(kind, prefix + chunk.content)
 
 
-def _read_metadata(chunks: list[tuple[bytes, bytes]]) -> tuple[Chunk, ...]:
-    """The first EXIF and the first XMP of a PNG; compressed ones are passed over."""
+def _read_metadata(chunks: list[_PngChunk]) -> tuple[Chunk, ...]:
+    """The first EXIF and the first XMP of a PNG; compressed XMP is ignored."""
     found: dict[int, Chunk] = {}
-    for kind, content in chunks:
-        for tag, (wanted, prefix) in METADATA_PREFIXES.items():
-            if kind == wanted and content.startswith(prefix) and tag not in found:
-                found[tag] = Chunk(tag, content.removeprefix(prefix))
+    for chunk in chunks:
+        for tag, (kind, prefix) in METADATA_PREFIXES.items():
+            if chunk.kind == kind and chunk.content.startswith(prefix) and tag not in found:
+                found[tag] = Chunk(tag, chunk.content.removeprefix(prefix))
     return tuple(found[tag] for tag in sorted(found))
 
 
-def _read_pixels(chunks: list[tuple[bytes, bytes]], layout: _Layout) -> np.ndarray:
+def _read_pixels(chunks: list[_PngChunk], layout: _Layout) -> npt.NDArray[np.uint8]:
     """Pixels of a carrier image, uint8 `[16, 16, 3]`."""
-    parts = {kind: content for kind, content in chunks if kind in (b"IHDR", b"PLTE", b"tRNS", b"IEND")}
-    parts[b"IDAT"] = b"".join(content for kind, content in chunks if kind == b"IDAT")
+    parts = {chunk.kind: chunk.content for chunk in chunks}
+    parts[b"IDAT"] = b"".join(chunk.content for chunk in chunks if chunk.kind == b"IDAT")
     _check_inflated(parts[b"IDAT"], layout.inflated_bytes)
     colours = _count_colours(parts, layout)
-    if layout.colour_type != PALETTE:
-        parts.pop(b"PLTE", None)
-    kept = [(kind, parts[kind]) for kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND") if kind in parts]
+    needed = (b"IHDR", *((b"PLTE", b"tRNS") if colours else ()), b"IDAT", b"IEND")
+    bare = _join(_PngChunk(kind, parts[kind]) for kind in needed if kind in parts)
     try:
-        with Image.open(io.BytesIO(_join(kept)), formats=["PNG"]) as image:
+        with Image.open(io.BytesIO(bare), formats=["PNG"]) as image:
             stored, pixels = np.asarray(image), np.asarray(image.convert("RGBA"))
     except (OSError, SyntaxError, ValueError) as error:
         raise Corrupt(f"the pixels of the PNG cannot be read: {error}") from error
-    if layout.colour_type == PALETTE and stored.max() >= colours:
+    if colours and stored.max() >= colours:
         raise Corrupt("a pixel of the PNG has a colour that is not in its palette")
     if (pixels[:, :, 3] != 255).any():
         raise NotGrain("a carrier image is opaque; this one is not")
@@ -263,7 +261,7 @@ def _read_pixels(chunks: list[tuple[bytes, bytes]], layout: _Layout) -> np.ndarr
 
 
 def _count_colours(parts: dict[bytes, bytes], layout: _Layout) -> int:
-    """Colours of the palette, 0 where there is none; refuses palettes and transparency that cannot be."""
+    """Colours of the palette, or 0 for a PNG without one; refuses palettes and transparency that break the rules."""
     size, transparent = len(parts.get(b"PLTE", b"")), len(parts.get(b"tRNS", b""))
     if layout.colour_type != PALETTE:
         if b"tRNS" in parts:
@@ -276,11 +274,7 @@ def _count_colours(parts: dict[bytes, bytes], layout: _Layout) -> int:
 
 
 def _check_inflated(compressed: bytes, expected: int) -> None:
-    """Inflates at most one byte too many.
-
-    Raises:
-        Corrupt: the data is not exactly one stream of exactly the expected size.
-    """
+    """Refuses pixel data that is not exactly one zlib stream of `expected` bytes; inflates one byte more at most."""
     inflater = zlib.decompressobj()
     try:
         inflated = inflater.decompress(compressed, expected + 1)
@@ -290,12 +284,7 @@ def _check_inflated(compressed: bytes, expected: int) -> None:
         raise Corrupt(f"the pixels of the PNG do not take the {expected} bytes that its header tells")
 
 
-def _checksum(kind: bytes, content: bytes) -> bytes:
-    """The CRC at the end of a chunk."""
-    return struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))
-
-
-def _join(chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """A PNG of chunks, each a type and a content."""
-    written = (struct.pack(">I", len(content)) + kind + content + _checksum(kind, content) for kind, content in chunks)
-    return SIGNATURE + b"".join(written)
+def _join(chunks: Iterable[_PngChunk]) -> bytes:
+    """A whole PNG."""
+    parts = (struct.pack(">I", len(chunk.content)) + chunk.kind + chunk.content + chunk.crc for chunk in chunks)
+    return SIGNATURE + b"".join(parts)
