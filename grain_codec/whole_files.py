@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
 
 try:
     import fcntl
@@ -28,29 +27,36 @@ UNLOCKABLE_AGE = 24 * 3600
 """Seconds after which a temporary file counts as abandoned where the file system has no locks."""
 
 
-def write_whole(path: str, data: bytes, force: bool) -> None:
-    """Writes a file beside its path, then moves it into place. Interruptions wait until that is done.
+def write_whole(path: str | os.PathLike[str], data: bytes, force: bool) -> None:
+    """Writes a file in one go; see `whole_file`."""
+    with whole_file(path, force) as temporary, open(temporary, "wb") as file:
+        file.write(data)
 
-    A file that is replaced leaves its permissions to the new one.
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str], force: bool, durable: bool = False) -> Iterator[str]:
+    """Gives the path of an empty temporary file, and moves what was written there to `path` at the end.
+
+        with whole_file("state.pt", force=True, durable=True) as temporary:
+            torch.save(state, temporary)
+
+    Ctrl-C and requests to terminate wait until the `with` statement ends. After an error in it there is no new
+    file, and an old one stays as it was. A file that replaces another takes over its permissions.
+
+    Args:
+        path: where the file will be; its folder must exist.
+        force: whether it may replace a file.
+        durable: waits until the disk has the content, so that a power cut leaves the old file or the new one.
 
     Raises:
         FileExistsError: there is such a file and `force` is not given.
         OSError: it cannot be written.
     """
-    with open_whole(path, force) as file:
-        file.write(data)
-
-
-@contextmanager
-def open_whole(path: str, force: bool) -> Iterator[BinaryIO]:
-    """A file for what is too large to have in memory first; see `write_whole`.
-
-    The file comes into place when the context ends without an error. Interruptions wait until then, so that the
-    context should last no longer than the writing.
-    """
-    with _uninterrupted(), _temporary_in(os.path.dirname(path) or os.curdir) as (descriptor, temporary):
-        with os.fdopen(descriptor, "wb", closefd=fcntl is None) as file:
-            yield file
+    path = os.fspath(path)
+    with _uninterrupted(), _temporary_in(os.path.dirname(path) or os.curdir) as temporary:
+        yield temporary
+        if durable:
+            _wait_for_disk(temporary)
         os.chmod(temporary, _mode_for(path, force))
         if force:
             os.replace(temporary, path)
