@@ -17,7 +17,7 @@ from grain_codec.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from grain_codec.codec import Codec
-    from grain_codec.runtime.decode_pipeline import Face
+    from grain_codec.runtime.pipeline import Finished
 
 __all__ = ["__version__", "decode", "decode_files", "encode", "load_model"]
 
@@ -50,13 +50,15 @@ def encode(
         TooLarge: `max_bytes` cannot be met; the text names the smallest size possible.
     """
     from grain_codec.pictures import to_pixels
+    from grain_codec.settings import EncodeSettings
 
-    codec = load_model()
+    settings = EncodeSettings(quality=quality, max_bytes=max_bytes, carrier=carrier, effort=effort)
     pixels = to_pixels(image)
-    files = codec.encode_faces(pixels, quality, max_bytes, carrier, effort)
-    for file in files:
-        if isinstance(file, Exception):
-            raise file
+    files: list[bytes] = []
+    for encoded in load_model().encode_batch(pixels, [settings] * len(pixels)):
+        if isinstance(encoded, Exception):
+            raise encoded
+        files.append(encoded)
     return files if getattr(image, "ndim", 3) == 4 else files[0]
 
 
@@ -73,19 +75,20 @@ def decode(data: bytes | list[bytes], kind: str = "pil", output: str | None = No
         GrainError: a file is damaged, not ours, or of other weights, or the model cannot draw `output`.
     """
     from grain_codec.pictures import from_pixels
+    from grain_codec.settings import DecodeSettings
 
-    codec = load_model()
+    codec, settings = load_model(), DecodeSettings(output=output)
     if isinstance(data, bytes):
-        return from_pixels([codec.decode_face(data, output=output)], kind)[0]
-    return from_pixels([codec.decode_face(each, output=output) for each in data], kind)
+        return from_pixels([codec.decode(data, settings)], kind)[0]
+    return from_pixels([codec.decode(each, settings) for each in data], kind)
 
 
 def decode_files(
-    sources: Iterable[str | PathLike | bytes],
+    sources: Iterable[str | PathLike[str] | bytes],
     output: str | None = None,
     batch_size: int | None = None,
     workers: int | None = 0,
-) -> Iterator[Face]:
+) -> Iterator[Finished[str | PathLike[str] | bytes]]:
     """Decodes many files with the default model: read ahead, drawn in batches, in order.
 
     Args:
@@ -96,8 +99,8 @@ def decode_files(
             asks for processes needs `if __name__ == "__main__":`.
 
     Yields:
-        A `Face` for each source, with `pixels` uint8 `[1024, 1024, 3]`, or the `error` that kept this one from
-        being decoded.
+        For each source an object with `source` and `result`, uint8 `[1024, 1024, 3]`, or with the `error` that kept
+        this one from being decoded.
 
     Raises:
         WrongModel: the model cannot draw `output`.

@@ -9,22 +9,23 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
+from platformdirs import user_data_path
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file as save_tensors
 
 from grain_codec.errors import WrongModel
-from grain_codec.models.face1024.symbols import SymbolTables
-from grain_codec.models.face1024.thumbnail import ThumbnailTables
-from grain_codec.models.registry import AnySpec, read_spec
+from grain_codec.models.family import Coder
+from grain_codec.models.registry import FAMILIES, family_of, read_spec
+from grain_codec.models.spec import Spec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -45,7 +46,6 @@ MOST_HEADER_BYTES = 1 << 20
 MOST_NAMED = 3
 """Tensors that an error names before it only counts the rest."""
 
-_SYMBOL_TABLES = ("thumbnail_scales", "detail_scales", "thumbnail_context", "detail_context", "cumulative")
 _NETWORKS = "networks."
 _DRAWING = ("networks.prior.", "networks.fusion.")
 
@@ -62,9 +62,9 @@ class ModelFile:
     """
 
     path: Path
-    spec: AnySpec
+    spec: Spec
     origin: str
-    tensors: dict[str, np.ndarray]
+    tensors: dict[str, npt.NDArray[Any]]
 
     @cached_property
     def fingerprint(self) -> bytes:
@@ -96,40 +96,23 @@ class ModelFile:
             ours = f"{self.spec.name} has {self.coding_fingerprint.hex()}"
             raise WrongModel(f"encoded with the weights {fingerprint.hex()}, and {ours}")
 
-    def symbol_tables(self) -> SymbolTables:
-        """The tables of the entropy coder."""
-        return SymbolTables(**{name: self._table(name) for name in _SYMBOL_TABLES})
+    def coder(self) -> Coder[Any]:
+        """What goes between symbols and bytes; needs no torch.
 
-    def thumbnail_tables(self) -> ThumbnailTables:
-        """The tables that turn symbols into the thumbnail."""
-        tables = ThumbnailTables(
-            mean=self._tensor("networks.rescaling.thumbnail_mean"),
-            basis=self._tensor("networks.rescaling.thumbnail_basis"),
-            steps=self._table("thumbnail_steps"),
-        )
-        tables.check(self.spec)
-        return tables
-
-    def _table(self, name: str) -> np.ndarray:
-        return self._tensor(f"tables.{name}")
-
-    def _tensor(self, name: str) -> np.ndarray:
-        if name not in self.tensors:
-            raise WrongModel(f"{self.path}: the tensor {name} is missing")
-        return self.tensors[name]
+        Raises:
+            WrongModel: a table is missing or unusable; the text names the file.
+        """
+        try:
+            return family_of(self.spec).coder(self.spec, self.tensors)
+        except WrongModel as error:
+            raise WrongModel(f"{self.path}: {error}") from error
 
 
 def user_folder() -> Path:
     """The folder that imported models are kept in: that of GRAIN_MODELS, or the user's data folder."""
     if os.environ.get(MODELS_VARIABLE):
         return Path(os.environ[MODELS_VARIABLE])
-    if sys.platform == "win32":
-        data = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        data = Path.home() / "Library" / "Application Support"
-    else:
-        data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return data / "grain-codec" / "models"
+    return user_data_path("grain-codec", appauthor=False) / "models"
 
 
 def find_model(name: str) -> Path:
@@ -146,8 +129,8 @@ def find_model(name: str) -> Path:
         found = [path for path in folder.glob("*.safetensors") if path.stem.rpartition("-")[0] == name]
         if found:
             return max(found, key=lambda path: (path.stat().st_mtime, path.name))
-    if name == "grain-2022":
-        raise WrongModel(f"no weights of {name} in {folder}; `grain-weights import` puts the official ones there")
+    if name in FAMILIES and FAMILIES[name].without_weights:
+        raise WrongModel(f"no weights of {name} in {folder}; {FAMILIES[name].without_weights}")
     shipped = sorted({path.stem.rpartition("-")[0] for path in ZOO.glob("*.safetensors")})
     raise WrongModel(f"no model {name!r}; shipped: {', '.join(shipped) or 'none'}, or give a .safetensors file")
 
@@ -188,7 +171,7 @@ def _check_sizes(path: Path) -> None:
             raise WrongModel(f"{path}: its header is too large for that of a weights file")
 
 
-def fingerprint_of(spec: AnySpec, tensors: dict[str, np.ndarray]) -> bytes:
+def fingerprint_of(spec: Spec, tensors: dict[str, npt.NDArray[Any]]) -> bytes:
     """Leading bytes of the SHA-256 over the canonical spec and the tensors in order of their names, little-endian."""
     digest = hashlib.sha256(spec.to_json().encode())
     for name in sorted(tensors):
@@ -198,7 +181,7 @@ def fingerprint_of(spec: AnySpec, tensors: dict[str, np.ndarray]) -> bytes:
     return digest.digest()[:FINGERPRINT_BYTES]
 
 
-def write_model(folder: Path, spec: AnySpec, tensors: dict[str, np.ndarray], origin: str) -> Path:
+def write_model(folder: Path, spec: Spec, tensors: dict[str, npt.NDArray[Any]], origin: str) -> Path:
     """Writes `NAME-FINGERPRINT.safetensors`, whole or not at all, and returns its path.
 
     Args:
@@ -209,7 +192,7 @@ def write_model(folder: Path, spec: AnySpec, tensors: dict[str, np.ndarray], ori
     return path
 
 
-def write_file(path: Path, spec: AnySpec, tensors: dict[str, np.ndarray], origin: str) -> None:
+def write_file(path: Path, spec: Spec, tensors: dict[str, npt.NDArray[Any]], origin: str) -> None:
     """Writes a weights file under any name, whole or not at all, and makes its folder; see `write_model`.
 
     Raises:
@@ -237,8 +220,7 @@ def load_networks(model: ModelFile) -> ReciprocalNetworks:
     """
     import torch
 
-    from grain_codec.models.face1024.networks import build_networks
-
+    family = family_of(model.spec)
     state = {
         name.removeprefix(_NETWORKS): tensor.astype(np.float32) if tensor.dtype == np.float16 else tensor
         for name, tensor in model.tensors.items()
@@ -248,15 +230,15 @@ def load_networks(model: ModelFile) -> ReciprocalNetworks:
         raise WrongModel(f"{model.path}: has no rescaling module, so nothing can be encoded or decoded with it")
     # Shapes alone take no memory: a file gets no more of it than it has brought tensors for.
     with torch.device("meta"):
-        blueprint = build_networks(model.spec, model.modules).state_dict()
+        blueprint = family.build_networks(model.spec, model.modules).state_dict()
     check_tensors(state, blueprint, str(model.path))
-    networks = build_networks(model.spec, model.modules)
+    networks = family.build_networks(model.spec, model.modules)
     networks.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in state.items()})
     return networks.eval().requires_grad_(False)
 
 
 def check_tensors(
-    found: Mapping[str, np.ndarray | Tensor], wanted: Mapping[str, np.ndarray | Tensor], source: str
+    found: Mapping[str, npt.NDArray[Any] | Tensor], wanted: Mapping[str, npt.NDArray[Any] | Tensor], source: str
 ) -> None:
     """Refuses tensors that are not exactly the ones wanted, by name and shape.
 
@@ -279,7 +261,7 @@ def check_tensors(
             raise WrongModel(f"{source}: {fault} {', '.join(names[:MOST_NAMED])}{others}")
 
 
-def network_tensors(networks: nn.ModuleDict) -> dict[str, np.ndarray]:
+def network_tensors(networks: nn.ModuleDict) -> dict[str, npt.NDArray[Any]]:
     """The networks' state as `write_model` takes it: float16, integers as they are."""
     tensors = {}
     for name, value in networks.state_dict().items():

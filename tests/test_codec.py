@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 from grain_codec.formats import container, png_carrier
+from grain_codec.models.encoding import MOST_PAYLOAD
 from PIL import ExifTags, Image
 
 import grain_codec
 from grain_codec.codec import Codec, describe, low_resolution_image, read_chunks
 from grain_codec.coding.lr_image import base_of, extract
 from grain_codec.errors import BadImage, Corrupt, GrainError, NotGrain, TooLarge, WrongModel
-from grain_codec.models.encoding import MOST_PAYLOAD
+from grain_codec.settings import DecodeSettings, EncodeSettings
 
 
 def psnr(one: np.ndarray, other: np.ndarray) -> float:
@@ -28,31 +29,31 @@ def thumbnail_of(face: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def file(codec: Codec, face: np.ndarray) -> bytes:
-    return codec.encode_face(face)
+    return codec.encode(face)
 
 
 @pytest.fixture(scope="module")
 def carrier(codec: Codec, face: np.ndarray) -> bytes:
-    return codec.encode_face(face, carrier="png")
+    return codec.encode(face, EncodeSettings(carrier="png"))
 
 
 def test_a_face_comes_back(codec: Codec, faces: dict[str, np.ndarray]):
     """Far nearer than its thumbnail enlarged, from a file far smaller than that thumbnail's 768 bytes."""
     for face in faces.values():
-        data = codec.encode_face(face, max_bytes=484)
+        data = codec.encode(face, EncodeSettings(max_bytes=484))
         enlarged = np.asarray(Image.fromarray(thumbnail_of(face)).resize((1024, 1024), Image.Resampling.BICUBIC))
         assert len(data) <= 484
-        assert psnr(codec.decode_face(data), face) > psnr(enlarged, face) + 2.5
+        assert psnr(codec.decode(data), face) > psnr(enlarged, face) + 2.5
 
 
 def test_encoding_is_repeatable(codec: Codec, face: np.ndarray, file: bytes):
-    assert codec.encode_face(face) == file
+    assert codec.encode(face) == file
 
 
 def test_quality_buys_bytes_and_fidelity(codec: Codec, face: np.ndarray):
-    files = [codec.encode_face(face, quality=quality) for quality in range(1, 9)]
+    files = [codec.encode(face, EncodeSettings(quality=quality)) for quality in range(1, 9)]
     assert [len(data) for data in files] == sorted(len(data) for data in files)
-    distances = [psnr(codec.decode_face(data), face) for data in files]
+    distances = [psnr(codec.decode(data), face) for data in files]
     assert distances == sorted(distances)
     assert distances[-1] > distances[0] + 2
 
@@ -60,35 +61,35 @@ def test_quality_buys_bytes_and_fidelity(codec: Codec, face: np.ndarray):
 @pytest.mark.parametrize("cap", [150, 200, 300, 484])
 @pytest.mark.parametrize("kind", ["anna", "otis"])
 def test_a_byte_cap_is_met_and_used(codec: Codec, faces: dict[str, np.ndarray], kind: str, cap: int):
-    data = codec.encode_face(faces[kind], max_bytes=cap)
+    data = codec.encode(faces[kind], EncodeSettings(max_bytes=cap))
     assert 0.85 * cap < len(data) <= cap
 
 
 def test_a_cap_that_cannot_be_met_names_the_smallest_size(codec: Codec, face: np.ndarray):
     with pytest.raises(TooLarge) as refusal:
-        codec.encode_face(face, max_bytes=20)
+        codec.encode(face, EncodeSettings(max_bytes=20))
     smallest = int(str(refusal.value).split()[-2])
-    assert len(codec.encode_face(face, max_bytes=smallest)) == smallest
+    assert len(codec.encode(face, EncodeSettings(max_bytes=smallest))) == smallest
     with pytest.raises(TooLarge):
-        codec.encode_face(face, max_bytes=smallest - 1)
+        codec.encode(face, EncodeSettings(max_bytes=smallest - 1))
 
 
 def test_the_lr_image_shows_the_face_at_every_quality(codec: Codec, face: np.ndarray):
     for quality in range(1, 9):
-        pixels = low_resolution_image(codec.encode_face(face, quality=quality))
+        pixels = low_resolution_image(codec.encode(face, EncodeSettings(quality=quality)))
         assert pixels.shape == (16, 16, 3)
         assert psnr(pixels, thumbnail_of(face)) > 27
 
 
 def test_a_picture_that_is_no_face_still_fits_the_lr_image(codec: Codec):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
-    data = codec.encode_face(noise, quality=8)
+    data = codec.encode(noise, EncodeSettings(quality=8))
     assert len(data) <= MOST_PAYLOAD + container.OVERHEAD
-    assert codec.decode_face(data).shape == (1024, 1024, 3)
+    assert codec.decode(data).shape == (1024, 1024, 3)
 
 
 def test_both_carriers_hold_the_same_face(codec: Codec, file: bytes, carrier: bytes):
-    assert np.array_equal(codec.decode_face(carrier), codec.decode_face(file))
+    assert np.array_equal(codec.decode(carrier), codec.decode(file))
     shown = np.asarray(Image.open(io.BytesIO(carrier)).convert("RGB"))
     assert np.array_equal(shown, low_resolution_image(file))
 
@@ -99,31 +100,35 @@ CHUNK_BYTES = sum(len(chunk.content) for chunk in CHUNKS)
 
 @pytest.mark.parametrize("kind", ["grain", "png"])
 def test_chunks_travel_along_and_count(codec: Codec, face: np.ndarray, kind: str):
-    bare = codec.encode_face(face, carrier=kind)
-    laden = codec.encode_face(face, carrier=kind, chunks=CHUNKS)
+    bare = codec.encode(face, EncodeSettings(carrier=kind))
+    laden = codec.encode(face, EncodeSettings(carrier=kind, chunks=CHUNKS))
     assert read_chunks(bare) == () and read_chunks(laden) == CHUNKS[::-1]
     assert CHUNK_BYTES < len(laden) - len(bare) < CHUNK_BYTES + 50
     assert low_resolution_image(laden).tobytes() == low_resolution_image(bare).tobytes()
     assert {"field EXIF": "80 B", "field XMP": "120 B"}.items() <= describe(laden).items()
     cap = len(laden)
-    assert len(codec.encode_face(face, max_bytes=cap, carrier=kind, chunks=CHUNKS)) <= cap
+    assert len(codec.encode(face, EncodeSettings(max_bytes=cap, carrier=kind, chunks=CHUNKS))) <= cap
     with pytest.raises(TooLarge, match=r"bytes, 200 of them for what travels along"):
-        codec.encode_face(face, max_bytes=CHUNK_BYTES, carrier=kind, chunks=CHUNKS)
+        codec.encode(face, EncodeSettings(max_bytes=CHUNK_BYTES, carrier=kind, chunks=CHUNKS))
 
 
 @pytest.mark.parametrize(("kind", "size"), [("grain", 1 << 20), ("png", 1 << 16)])
 def test_chunks_that_do_not_fit_the_carrier_are_refused(codec: Codec, face: np.ndarray, kind: str, size: int):
     with pytest.raises(BadImage, match="metadata take"):
-        codec.encode_face(face, 1, carrier=kind, chunks=(container.Chunk(container.EXIF, bytes(size)),))
+        codec.encode(
+            face, EncodeSettings(quality=1, carrier=kind, chunks=(container.Chunk(container.EXIF, bytes(size)),))
+        )
 
 
 def test_a_recompressed_carrier_without_its_chunk_decodes_with_its_quality(codec: Codec, file: bytes, carrier: bytes):
     stream = io.BytesIO()
     Image.open(io.BytesIO(carrier)).save(stream, "PNG", optimize=True)
     with pytest.raises(NotGrain, match="--fine-quality"):
-        codec.decode_face(stream.getvalue())
+        codec.decode(stream.getvalue())
     fine_quality = container.unpack(file).fine_quality
-    assert np.array_equal(codec.decode_face(stream.getvalue(), fine_quality), codec.decode_face(file))
+    assert np.array_equal(
+        codec.decode(stream.getvalue(), DecodeSettings(fine_quality=fine_quality)), codec.decode(file)
+    )
     with pytest.raises(Corrupt):
         codec.files.read(stream.getvalue(), fine_quality - 1)
 
@@ -179,7 +184,7 @@ def test_a_quality_beyond_the_models_is_refused(codec: Codec, file: bytes):
 @pytest.mark.parametrize("shape", [(1024, 1024), (512, 512, 3), (1024, 1024, 4)])
 def test_other_shapes_are_refused(codec: Codec, shape: tuple[int, ...]):
     with pytest.raises(BadImage):
-        codec.encode_face(np.zeros(shape, np.uint8))
+        codec.encode(np.zeros(shape, np.uint8))
 
 
 def test_describe_agrees_with_the_file(file: bytes, carrier: bytes):
@@ -208,7 +213,7 @@ def test_pillow_images_are_encoded_as_they_are_seen(face: np.ndarray, file: byte
 
 
 def test_every_image_type_comes_back(codec: Codec, file: bytes):
-    pixels = codec.decode_face(file)
+    pixels = codec.decode(file)
     assert np.array_equal(np.asarray(grain_codec.decode(file)), pixels)
     assert np.array_equal(grain_codec.decode(file, kind="numpy"), pixels)
     batch = grain_codec.decode([file, file], kind="torch")
@@ -218,20 +223,20 @@ def test_every_image_type_comes_back(codec: Codec, file: bytes):
 
 def test_a_batch_is_drawn_as_its_faces_are(codec: Codec, faces: dict[str, np.ndarray]):
     symbols = [codec.analyse(faces["anna"], 8), codec.analyse(faces["otis"], 30)]
-    batch = codec.draw_batch(symbols)
+    batch = codec.draw(symbols)
     assert batch.shape == (2, 1024, 1024, 3) and batch.dtype == np.uint8
     for drawn, each in zip(batch, symbols, strict=True):
         assert np.quantile(np.abs(drawn.astype(int) - codec.draw(each)), 0.999) <= 1
 
 
 def test_the_default_picture_is_the_first(codec: Codec, file: bytes):
-    assert np.array_equal(codec.decode_face(file), codec.decode_face(file, output=codec.outputs[0]))
-    assert np.array_equal(grain_codec.decode(file, "numpy", codec.outputs[0]), codec.decode_face(file))
+    assert np.array_equal(codec.decode(file), codec.decode(file, DecodeSettings(output=codec.outputs[0])))
+    assert np.array_equal(grain_codec.decode(file, "numpy", codec.outputs[0]), codec.decode(file))
 
 
 def test_a_picture_that_the_model_lacks_is_refused(codec: Codec, file: bytes):
     with pytest.raises(WrongModel, match=f"cannot draw 'view'; it has {', '.join(codec.outputs)}"):
-        codec.decode_face(file, output="view")
+        codec.decode(file, DecodeSettings(output="view"))
 
 
 def test_other_types_are_refused():
@@ -249,8 +254,8 @@ def test_other_devices_and_models_are_refused():
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpu_draws_what_the_cpu_draws(codec: Codec, file: bytes):
-    on_gpu = grain_codec.load_model(device="cuda").decode_face(file).astype(int)
-    assert np.quantile(np.abs(on_gpu - codec.decode_face(file)), 0.999) <= 1
+    on_gpu = grain_codec.load_model(device="cuda").decode(file).astype(int)
+    assert np.quantile(np.abs(on_gpu - codec.decode(file)), 0.999) <= 1
 
 
 def test_a_batch_is_its_faces_one_by_one(codec: Codec, faces: dict[str, np.ndarray]):
@@ -258,9 +263,11 @@ def test_a_batch_is_its_faces_one_by_one(codec: Codec, faces: dict[str, np.ndarr
     noise = np.random.default_rng(0).integers(0, 256, (1024, 1024, 3), np.uint8)
     busy = np.asarray(Image.fromarray(noise[::64, ::64]).resize((1024, 1024), Image.Resampling.NEAREST))
     first, *_, last = faces.values()
-    *together, refused = codec.encode_faces([first, last, busy], max_bytes=300)
+    *together, refused = codec.encode_batch(
+        [first, last, busy], [EncodeSettings(max_bytes=300)] * len([first, last, busy])
+    )
     assert isinstance(refused, TooLarge)
     for data, face in zip(together, (first, last)):
-        alone = codec.encode_face(face, max_bytes=300)
+        alone = codec.encode(face, EncodeSettings(max_bytes=300))
         assert len(data) <= 300
-        assert abs(psnr(codec.decode_face(data), face) - psnr(codec.decode_face(alone), face)) < 0.05
+        assert abs(psnr(codec.decode(data), face) - psnr(codec.decode(alone), face)) < 0.05

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from torch import Tensor, nn
 
-from grain_codec.ops.pixels import image_to_pixels
+from grain_codec.models.spec import Spec
 
 MODULES_FOR = {
     "fused": ("rescaling", "prior", "fusion"),
@@ -17,15 +19,24 @@ MODULES_FOR = {
 class ReciprocalNetworks(nn.ModuleDict):
     """The networks of a model, by the names of its modules: `rescaling`, and where it has them `prior`, `fusion`.
 
-    Both kinds of model have two methods beside this: `draw` makes a picture of symbols, and what an
-    encoder needs to find symbols is named as each kind's own way has it.
+    A family's encoder knows the further methods of its own networks, which find the symbols of a face.
     """
+
+    spec: Spec
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """The pictures that these modules can draw, of "fused", "rescaled" and "prior" in this order."""
         return tuple(output for output, needed in MODULES_FOR.items() if all(module in self for module in needed))
 
-    def draw_pixels(self, *symbols: Tensor, output: str) -> Tensor:
-        """What `draw` gives as the bytes of pictures, uint8 `[B, S, S, 3]`."""
-        return image_to_pixels(self.draw(*symbols, output))
+    @abstractmethod
+    def draw_records(self, records: Tensor, output: str) -> Tensor:
+        """Draws faces.
+
+        Args:
+            records: `[B, N]` whole numbers, each row what the model's coder packs of a face.
+            output: one of `outputs`.
+
+        Returns:
+            Pictures, uint8 `[B, S, S, 3]`.
+        """

@@ -1,7 +1,7 @@
 """The geometry of a model: every size that its networks, its symbols and its files depend on.
 
-Each kind of model, a family, has a class of its own here. Which one a weights file is of stands in its
-JSON as `family`; face-1024, the first, has no such entry.
+Each family of models has a spec class of its own. The JSON of a spec, which travels in the header of a weights file,
+names the family as `family`; that of the first family has no such entry.
 """
 
 from __future__ import annotations
@@ -9,14 +9,18 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from grain_codec.errors import WrongModel
 
 MOST_ENTRIES = 16
 """Bound on the length of every list in a spec."""
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+FIRST_FAMILY = "face-1024"
+"""The family of a JSON that names none."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def bounded(default: Any, least: float, most: float) -> Any:
@@ -24,37 +28,17 @@ def bounded(default: Any, least: float, most: float) -> Any:
     return dataclasses.field(default=default, metadata={"bounds": (least, most)})
 
 
-class Spec:
-    """Base of the dataclasses below: to JSON and back, with every value checked."""
-
-    family: ClassVar[str | None] = None
-
-    def to_json(self) -> str:
-        """Canonical JSON: sorted keys, no spaces, nothing that is None, so that equal specs give equal bytes."""
-        fields = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
-        if self.family is not None:
-            fields["family"] = self.family
-        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
-
-    def of_files(self) -> Self:
-        """The part that gives encoded faces their meaning: all of it, where a subclass does not know better."""
-        return self
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Reads what `to_json` wrote.
-
-        Raises:
-            WrongModel: the text is not the JSON of such a spec, or one of its sizes is out of bounds.
-        """
-        fields = read_fields(text)
-        if fields.pop("family", None) != cls.family:
-            raise WrongModel(f"the model's spec is none of the family {cls.family or 'face-1024'}")
-        return cls.from_fields(fields)
+@dataclass(frozen=True)
+class Sizes:
+    """Base of frozen dataclasses of sizes, each of which is checked against bounds of its own."""
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
-        """A checked spec of the fields in its JSON; raises what `from_json` raises."""
+        """Checked sizes of the fields in their JSON.
+
+        Raises:
+            WrongModel: a field is missing, unknown, of the wrong type or out of bounds.
+        """
         try:
             spec = cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
         except TypeError as error:
@@ -82,6 +66,63 @@ class Spec:
         """Refuses a field that does not go with the others."""
         if not condition:
             raise WrongModel(f"the model's spec has a {name} that cannot be: {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Spec(Sizes):
+    """Base of the specs: to JSON and back.
+
+    Attributes:
+        family: name of the family, of the class.
+        quality_levels: the fine quality of each public quality 1, 2, ...; the best one last.
+        name: what users call the model (`-m`).
+        image_size: side of the face in pixels.
+    """
+
+    family: ClassVar[str]
+
+    # Each subclass defines these as fields or as class variables.
+    if TYPE_CHECKING:
+
+        @property
+        def quality_levels(self) -> tuple[int, ...]: ...
+        @property
+        def name(self) -> str: ...
+        @property
+        def image_size(self) -> int: ...
+
+    def to_json(self) -> str:
+        """Canonical JSON: sorted keys, no spaces, nothing that is None, so that equal specs give equal bytes."""
+        fields = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        if self.family != FIRST_FAMILY:
+            fields["family"] = self.family
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Reads what `to_json` wrote.
+
+        Raises:
+            WrongModel: the text is not the JSON of such a spec, or one of its sizes is out of bounds.
+        """
+        fields = read_fields(text)
+        if fields.pop("family", FIRST_FAMILY) != cls.family:
+            raise WrongModel(f"the model's spec is none of the family {cls.family}")
+        return cls.from_fields(fields)
+
+    def of_files(self) -> Self:
+        """The spec without what has no say in the meaning of encoded faces."""
+        return self
+
+    def nearest_level(self, fine_quality: int) -> int:
+        """The public quality, from 1, whose fine quality is nearest."""
+        distances = [abs(fine_quality - level) for level in self.quality_levels]
+        return distances.index(min(distances)) + 1
+
+    def check(self) -> None:
+        """See `Sizes.check`."""
+        super().check()
+        self._require(bool(_NAME.fullmatch(self.name)), "name")
 
 
 def _check_bounds(name: str, value: Any, kind: type, least: float, most: float) -> None:

@@ -19,12 +19,13 @@ import portable
 import tiny_model
 from grain_codec.formats import container
 from grain_codec.formats.alignment.alignment import Alignment
-from grain_codec.formats.images.pictures import read_face
+from grain_codec.formats.images.reading import read_face
+from grain_codec.models.payloads import SampleCoder, Samples
 from PIL import Image
 
-from grain_codec.codec import FaceFiles, load_model
+from grain_codec.codec import FileCodec, load_model
 from grain_codec.models.face1024.symbols import CELLS, Symbols
-from grain_codec.models.payloads import SampleCoder, Samples
+from grain_codec.settings import EncodeSettings
 from grain_codec.weights import read_model
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -53,7 +54,7 @@ def shipped() -> dict[str, Golden]:
     codec, made = load_model(device="cpu"), {}
     for name, options in SHIPPED.items():
         source = EXAMPLES / f"{name.partition('-')[0]}.jpg"
-        data = codec.encode_face(read_face(source.read_bytes(), source.name), **options)
+        data = codec.encode(read_face(source.read_bytes(), source.name), EncodeSettings(**options))
         symbols = codec.files.read(data)
         made[name] = data, codec.files.low_resolution(symbols), symbols
     return made
@@ -61,7 +62,7 @@ def shipped() -> dict[str, Golden]:
 
 def tiny() -> dict[str, Golden]:
     """Made-up faces of the tiny model: quiet ones, busy ones, and one whose levels go beyond every alphabet."""
-    files, spec, made = FaceFiles(read_model(portable.TINY_TABLES)), tiny_model.SPEC, {}
+    files, spec, made = FileCodec(read_model(portable.TINY_TABLES)), tiny_model.SPEC, {}
     for name, quality, most, chunks in (
         ("quiet.grain", 0, 0, ()),
         ("busy.grain", 9, 2, CHUNKS),

@@ -16,10 +16,11 @@ import pytest
 import tiny_model
 import torch
 from grain_codec.formats import container
+from grain_codec.models.payloads import SampleCoder
 from PIL import Image
 
-from grain_codec.codec import Codec, FaceFiles
-from grain_codec.models.payloads import SampleCoder
+from grain_codec.codec import Codec, FileCodec
+from grain_codec.settings import EncodeSettings
 from grain_codec.weights import fingerprint_of, read_model
 
 MANIFEST = json.loads(portable.MANIFEST.read_text(encoding="utf-8"))
@@ -36,7 +37,7 @@ def read(entry: dict[str, str]) -> tuple[str, np.ndarray]:
         stored = container.unpack(data)
         symbols = SampleCoder().decode(stored.fine_quality, stored.payload)
         return portable.digest_of_symbols(symbols), symbols.pixels
-    files = FaceFiles(read_model(weights))
+    files = FileCodec(read_model(weights))
     symbols = files.read(data)
     return portable.digest_of_symbols(symbols), files.low_resolution(symbols)
 
@@ -76,11 +77,11 @@ def test_the_byte_order_of_tables_in_memory_does_not_matter():
     swapped = {name: tensor.astype(tensor.dtype.newbyteorder(">")) for name, tensor in model.tensors.items()}
     assert any(tensor.dtype.str.startswith(">") for tensor in swapped.values())
     assert fingerprint_of(model.spec, swapped) == model.fingerprint
-    files = FaceFiles(type(model)(model.path, model.spec, "", swapped))
+    files = FileCodec(type(model)(model.path, model.spec, "", swapped))
     data = (portable.FILES / "tiny-busy.grain").read_bytes()
-    expected = FaceFiles(model).read(data)
+    expected = FileCodec(model).read(data)
     assert portable.digest_of_symbols(files.read(data)) == portable.digest_of_symbols(expected)
-    assert np.array_equal(files.low_resolution(expected), FaceFiles(model).low_resolution(expected))
+    assert np.array_equal(files.low_resolution(expected), FileCodec(model).low_resolution(expected))
 
 
 @pytest.fixture
@@ -107,10 +108,10 @@ def test_the_networks_type_changes_pixels_alone(codec: Codec):
     """The same symbols, drawn in bfloat16: another picture by a few levels, of the same file."""
     entry = MANIFEST[0]
     data = (portable.FILES / entry["file"]).read_bytes()
-    plain = codec.decode_face(data)
+    plain = codec.decode(data)
     halved = Codec(codec.files.model, torch.device("cpu"))
     halved.networks.to(torch.bfloat16).to(torch.float32)
-    drawn = halved.decode_face(data)
+    drawn = halved.decode(data)
     assert not np.array_equal(plain, drawn) and np.abs(plain.astype(int) - drawn).mean() < 4
     assert portable.digest_of_symbols(halved.files.read(data)) == entry["symbols"]
 
@@ -138,7 +139,7 @@ def test_one_machine_encodes_a_picture_to_the_same_bytes_again(threads: int):
 
 
 def test_one_process_encodes_a_picture_to_the_same_bytes_again(codec: Codec, face: np.ndarray):
-    assert codec.encode_face(face, max_bytes=250) == codec.encode_face(face, max_bytes=250)
+    assert codec.encode(face, EncodeSettings(max_bytes=250)) == codec.encode(face, EncodeSettings(max_bytes=250))
 
 
 def other_pythons() -> list[str]:

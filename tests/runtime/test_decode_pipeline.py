@@ -17,6 +17,7 @@ from grain_codec.models.face1024.networks import build_networks
 from grain_codec.models.face1024.spec import DrawingSpec, Face1024Spec
 from grain_codec.runtime.batch_renderer import Artist
 from grain_codec.runtime.decode_pipeline import DecodePipeline
+from grain_codec.settings import EncodeSettings
 
 QUALITIES = (1, 3, 5, 8)
 
@@ -24,13 +25,13 @@ QUALITIES = (1, 3, 5, 8)
 @pytest.fixture(scope="module")
 def files(codec: Codec, face: np.ndarray) -> list[bytes]:
     """One face at some qualities."""
-    return [codec.encode_face(face, quality) for quality in QUALITIES]
+    return [codec.encode(face, EncodeSettings(quality=quality)) for quality in QUALITIES]
 
 
 @pytest.fixture(scope="module")
 def pixels(codec: Codec, files: list[bytes]) -> list[np.ndarray]:
     """What each file decodes to by itself."""
-    return [codec.decode_face(data) for data in files]
+    return [codec.decode(data) for data in files]
 
 
 @pytest.fixture
@@ -187,5 +188,8 @@ class TestOnAGpu:
     def test_symbols_are_those_of_the_cpu(self, codec: Codec, face: np.ndarray, files: list[bytes]) -> None:
         """Encoding elsewhere may choose other levels where two are equally near; reading never differs."""
         on_gpu = Codec(codec.files.model, torch.device("cuda"))
-        read, there = codec.files.read(files[2]), on_gpu.files.read(on_gpu.encode_face(face, QUALITIES[2]))
+        read, there = (
+            codec.files.read(files[2]),
+            on_gpu.files.read(on_gpu.encode(face, EncodeSettings(quality=QUALITIES[2]))),
+        )
         assert (read.details != there.details).mean() < 0.01

@@ -14,6 +14,7 @@ from grain_codec.codec import Codec, load_model
 from grain_codec.errors import BadImage, TooLarge
 from grain_codec.runtime.decode_pipeline import Face
 from grain_codec.runtime.encode_pipeline import EncodedFace, EncodePipeline, Photograph, Settings
+from grain_codec.settings import EncodeSettings
 
 COMMENT = Chunk(128, b"who and where")
 
@@ -53,18 +54,18 @@ def test_files_are_those_of_single_faces(small: Codec, pictures: list[np.ndarray
     faces = through(small, photographs)
     assert [face.source for face in faces] == photographs
     for face in faces:
-        expected = small.encode_face(face.source.pixels, chunks=(COMMENT,))
+        expected = small.encode(face.source.pixels, EncodeSettings(chunks=(COMMENT,)))
         assert face.written == EncodedFace(expected, face.source.notices)
 
 
 def test_workers_code_the_same_files(codec: Codec, face: np.ndarray) -> None:
     [only] = through(codec, [Photograph(face)], Settings(quality=2), workers=1)
-    assert only.written.data == codec.encode_face(face, quality=2)
+    assert only.written.data == codec.encode(face, EncodeSettings(quality=2))
 
 
 def test_an_error_is_one_faces_alone(small: Codec, pictures: list[np.ndarray]) -> None:
     """Of reading, of a face that the batch chokes on, and of one that does not fit."""
-    sizes = [len(small.encode_face(pixels)) for pixels in pictures]
+    sizes = [len(small.encode(pixels)) for pixels in pictures]
     largest = int(np.argmax(sizes))
     assert sorted(sizes)[-2] < max(sizes)
     bulky = Photograph(pictures[0], (Chunk(128, bytes(MOST_CHUNK_BYTES)),))
@@ -74,7 +75,7 @@ def test_an_error_is_one_faces_alone(small: Codec, pictures: list[np.ndarray]) -
     assert isinstance(faces[-1].error, BadImage)
     for index, face in enumerate(faces[2:-1]):
         assert isinstance(face.error, TooLarge) == (index == largest)
-        assert index == largest or face.written.data == small.encode_face(pictures[index])
+        assert index == largest or face.written.data == small.encode(pictures[index])
 
 
 def test_reads_no_further_than_its_bound(small: Codec, pictures: list[np.ndarray]) -> None:
@@ -98,7 +99,7 @@ def test_a_search_on_a_gpu_takes_batches(codec: Codec, faces: dict[str, np.ndarr
     """As near as the CPU's, in no more bytes; where two levels are equally near, another may be chosen."""
     on_gpu = Codec(codec.files.model, torch.device("cuda"))
     for face in through(on_gpu, list(map(Photograph, faces.values())), Settings(max_bytes=300, effort=1)):
-        alone = codec.encode_face(face.source.pixels, max_bytes=300, effort=1)
-        drawn = (codec.decode_face(data).astype(float) for data in (face.written.data, alone))
+        alone = codec.encode(face.source.pixels, EncodeSettings(max_bytes=300, effort=1))
+        drawn = (codec.decode(data).astype(float) for data in (face.written.data, alone))
         error, usual = (np.square(each - face.source.pixels).mean() for each in drawn)
         assert len(face.written.data) <= 300 and error < usual * 1.02

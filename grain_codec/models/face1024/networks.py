@@ -1,4 +1,4 @@
-"""The networks of a model of any kind: three modules, assembled from its spec, and the pictures that they draw.
+"""The networks of face-1024: three modules, assembled from the spec, and the pictures that they draw.
 
 `rescaling` carries the face down to symbols and back, `prior` generates a face from what was carried, and
 `fusion` draws from the features of both.
@@ -6,19 +6,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
+import torch
 from torch import Tensor
 
 from grain_codec.models.face1024.fusion import Fusion
 from grain_codec.models.face1024.prior import Prior
 from grain_codec.models.face1024.rescaling import Rescaling
 from grain_codec.models.face1024.spec import Face1024Spec
-from grain_codec.models.grain2022.networks import Grain2022
-from grain_codec.models.grain2022.spec import Grain2022Spec
-from grain_codec.models.networks import MODULES_FOR, ReciprocalNetworks
-from grain_codec.models.registry import AnySpec
+from grain_codec.models.networks import ReciprocalNetworks
 from grain_codec.ops.enlargement import enlarged_pixels
+from grain_codec.ops.unpack import unpack_symbols
 
 
 class Face1024(ReciprocalNetworks):
@@ -30,6 +27,9 @@ class Face1024(ReciprocalNetworks):
         if spec.drawing is not None:
             self["prior"] = Prior(spec.drawing, spec.view_size)
             self["fusion"] = Fusion(spec.drawing, spec.view_size)
+        steps = torch.tensor([spec.detail_step(quality) for quality in range(spec.fine_qualities)], dtype=torch.float32)
+        # As integers, because steps must stay exact where the networks are converted to float16.
+        self.register_buffer("_step_bits", steps.view(torch.int32), persistent=False)
 
     def draw(self, thumbnail_levels: Tensor, detail_levels: Tensor, step: Tensor, output: str) -> Tensor:
         """Draws faces.
@@ -45,10 +45,12 @@ class Face1024(ReciprocalNetworks):
         """
         return self.rescaling(self._draw_small(thumbnail_levels, detail_levels, step, output))
 
-    def draw_pixels(self, thumbnail_levels: Tensor, detail_levels: Tensor, step: Tensor, output: str) -> Tensor:
-        """What `draw` gives as the bytes of pictures, uint8 `[B, S, S, 3]`."""
-        small = self._draw_small(thumbnail_levels, detail_levels, step, output)
-        return enlarged_pixels(small, self.spec.image_size)
+    def draw_records(self, records: Tensor, output: str) -> Tensor:
+        """See `ReciprocalNetworks.draw_records`; a record is int32 `[1 + T + 256 * C]`."""
+        steps = self._step_bits.view(torch.float32)
+        thumbnail, details, step = unpack_symbols(records, steps, self.spec.thumbnail_components)
+        details = details.unflatten(1, (-1, self.spec.detail_components))
+        return enlarged_pixels(self._draw_small(thumbnail, details, step, output), self.spec.image_size)
 
     def _draw_small(self, thumbnail_levels: Tensor, detail_levels: Tensor, step: Tensor, output: str) -> Tensor:
         """A picture at the size of the view or of the drawing modules, not clamped; the rest is interpolation."""
@@ -62,12 +64,3 @@ class Face1024(ReciprocalNetworks):
         view = view.clamp(0, 1)
         picture, features = self.prior(view, step)
         return picture if output == "prior" else self.fusion(view, step, features)
-
-
-def build_networks(spec: AnySpec, modules: Collection[str] = MODULES_FOR["fused"]) -> ReciprocalNetworks:
-    """Fresh networks of a model.
-
-    Args:
-        modules: which ones a model of the published kind has; what face-1024 has is in its spec.
-    """
-    return Grain2022(spec, modules) if isinstance(spec, Grain2022Spec) else Face1024(spec)

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from grain_codec.models.face1024.rescaling import Rescaling
-from grain_codec.models.face1024.symbols import SymbolCoder, Symbols
+from grain_codec.models.face1024.symbols import Face1024Symbols, SymbolCoder
 
 ITERATIONS = (0, 12, 30, 60, 100, 150, 210, 280, 360, 450)
 """At effort 0 to 9."""
@@ -47,41 +47,51 @@ PRICED_LEVELS = 14
 
 
 @dataclass(frozen=True)
-class Wish:
+class Candidate:
+    """Symbols that keep to the limits of their file, and that file."""
+
+    symbols: Face1024Symbols
+    file: bytes
+
+
+@dataclass(frozen=True)
+class SearchLimits:
     """What a search may do for one face.
 
     Attributes:
-        start: the symbols that it begins with, and ends with where nothing is nearer.
+        start: what the search begins with, and ends with where nothing is nearer.
         payload_bits: how long the payload may be.
-        is_allowed: whether symbols keep to the limits of their file.
+        write: makes the file of symbols; None where it breaks the file's limits.
     """
 
-    start: Symbols
+    start: Candidate
     payload_bits: float
-    is_allowed: Callable[[Symbols], bool]
+    write: Callable[[Face1024Symbols], bytes | None]
 
 
 class Search:
     """Searches symbols for a batch of faces; each gets what it would get alone."""
 
-    def __init__(self, rescaling: Rescaling, coder: SymbolCoder, images: Tensor, wishes: Sequence[Wish]):
-        """`images` are the faces `[B, 3, S, S]` in [0, 1], one wish each."""
-        self._rescaling, self._coder, self._images, self._wishes = rescaling, coder, images, wishes
+    def __init__(self, rescaling: Rescaling, coder: SymbolCoder, images: Tensor, limits: Sequence[SearchLimits]):
+        """`images` are the faces `[B, 3, S, S]` in [0, 1], one limit each."""
+        self._rescaling, self._coder, self._images, self._limits = rescaling, coder, images, limits
         spec, device = rescaling.spec, images.device
-        self._steps = torch.tensor([spec.detail_step(wish.start.fine_quality) for wish in wishes], device=device)
+        self._steps = torch.tensor(
+            [spec.detail_step(limit.start.symbols.fine_quality) for limit in limits], device=device
+        )
         side = min(COMPARED_SIDE, images.shape[-1])
         self._small = F.interpolate(images, (side, side), mode="area")
-        self._generators = [torch.Generator().manual_seed(0) for _ in wishes]
-        self._best = [wish.start for wish in wishes]
-        self._errors = self._errors_of(self._best)
-        self._prices = torch.full((len(wishes),), FIRST_PRICE, device=device)
+        self._generators = [torch.Generator().manual_seed(0) for _ in limits]
+        self._best = [limit.start for limit in limits]
+        self._errors = self._errors_of([each.symbols for each in self._best])
+        self._prices = torch.full((len(limits),), FIRST_PRICE, device=device)
 
-    def run(self, effort: int) -> list[Symbols]:
-        """The nearest symbols found of each face."""
+    def run(self, effort: int) -> list[Candidate]:
+        """The nearest candidate found of each face."""
         iterations = ITERATIONS[effort]
         values = [value.requires_grad_() for value in self._start_values()]
         optimizer = torch.optim.Adam(values, LEARNING_RATE)
-        self._weigh(self._best)
+        self._weigh([each.symbols for each in self._best])
         for iteration in range(iterations):
             progress = iteration / iterations
             optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1 - 0.7 * progress)
@@ -102,7 +112,7 @@ class Search:
             found = rescaling.analyse(thumbnails, views, self._steps)
             components = rescaling.thumbnail_components(thumbnails)
         exact = components / (self._steps * rescaling.spec.thumbnail_step_ratio)[:, None], found.detail_values
-        return [(each + levels) / 2 for each, levels in zip(exact, self._levels(self._best))]
+        return [(each + levels) / 2 for each, levels in zip(exact, self._levels([each.symbols for each in self._best]))]
 
     def _loss(self, values: Sequence[Tensor], temperature: float) -> Tensor:
         """Squared error in squared steps, and the price of the bits, of all faces together."""
@@ -138,28 +148,28 @@ class Search:
         """Keeps what whole levels are nearer and allowed, and sets prices and tables by what they cost."""
         thumbnails, details = (value.detach().round().long().cpu().numpy() for value in values)
         faces = [
-            Symbols(thumbnail, detail, wish.start.fine_quality)
-            for thumbnail, detail, wish in zip(thumbnails, details, self._wishes)
+            Face1024Symbols(thumbnail, detail, limit.start.symbols.fine_quality)
+            for thumbnail, detail, limit in zip(thumbnails, details, self._limits)
         ]
-        for index, (symbols, error, wish) in enumerate(zip(faces, self._errors_of(faces), self._wishes)):
-            if error < self._errors[index] and wish.is_allowed(symbols):
-                self._best[index], self._errors[index] = symbols, error
-            excess = self._coder.ideal_bits(symbols) / wish.payload_bits
+        for index, (symbols, error, limit) in enumerate(zip(faces, self._errors_of(faces), self._limits)):
+            if error < self._errors[index] and (file := limit.write(symbols)) is not None:
+                self._best[index], self._errors[index] = Candidate(symbols, file), error
+            excess = self._coder.ideal_bits(symbols) / limit.payload_bits
             self._prices[index] *= min(max(excess**PRICE_SLOPE, 0.5), 2.0)
         self._weigh(faces)
 
     @torch.no_grad()
-    def _errors_of(self, faces: Sequence[Symbols]) -> list[float]:
+    def _errors_of(self, faces: Sequence[Face1024Symbols]) -> list[float]:
         """Squared errors of `rescaled` at full size."""
         drawn = self._rescaling(self._rescaling.synthesise(*self._levels(faces), self._steps))
         return (drawn - self._images).square().flatten(1).sum(1).tolist()
 
-    def _levels(self, faces: Sequence[Symbols]) -> list[Tensor]:
+    def _levels(self, faces: Sequence[Face1024Symbols]) -> list[Tensor]:
         """Levels as the networks take them, `[B, T]` and `[B, 256, C]`."""
         parts = [symbols.thumbnail for symbols in faces], [symbols.details for symbols in faces]
         return [torch.from_numpy(np.stack(part)).float().to(self._images.device) for part in parts]
 
-    def _weigh(self, faces: Sequence[Symbols]) -> None:
+    def _weigh(self, faces: Sequence[Face1024Symbols]) -> None:
         """Sets the tables of bits by magnitude to the contexts of some symbols."""
         tables = zip(*(self._coder.magnitude_bits(symbols, PRICED_LEVELS) for symbols in faces))
         self._tables = [torch.from_numpy(np.stack(table)).float().to(self._images.device) for table in tables]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from grain_codec.coding.grid import GRID, LR_SAMPLES
-from grain_codec.models.spec import NAME, Spec, bounded
+from grain_codec.models.spec import FIRST_FAMILY, Sizes, Spec, bounded
 
 
 @dataclass(frozen=True)
-class DrawingSpec(Spec):
+class DrawingSpec(Sizes):
     """Sizes of the two modules that draw what is not transmitted, the prior and the fusion.
 
     Attributes:
@@ -38,7 +38,7 @@ class DrawingSpec(Spec):
     repetition_window: int = bounded(3, 0, GRID - 1)
 
     def check(self) -> None:
-        """See `Spec.check`."""
+        """See `Sizes.check`."""
         super().check()
         self._require(GRID << len(self.prior_widths) == self.size, "prior_widths")
         self._require(len(self.fusion_widths) == len(self.prior_widths) - 1, "fusion_widths")
@@ -67,6 +67,8 @@ class Face1024Spec(Spec):
         quality_levels: the fine quality of each public level 1, 2, ...
         drawing: sizes of the prior and the fusion module; None where the model has neither.
     """
+
+    family: ClassVar[str] = FIRST_FAMILY
 
     name: str = "face-1024"
     image_size: int = bounded(1024, 4 * GRID, 2048)
@@ -104,11 +106,6 @@ class Face1024Spec(Spec):
         """Quantiser step of the thumbnail's principal components, in units of the image range."""
         return self.detail_step(fine_quality) * self.thumbnail_step_ratio
 
-    def nearest_level(self, fine_quality: int) -> int:
-        """The public quality level, from 1, whose fine quality is nearest."""
-        distances = [abs(fine_quality - level) for level in self.quality_levels]
-        return distances.index(min(distances)) + 1
-
     def of_files(self) -> Self:
         """See `Spec.of_files`: all but what is drawn beyond what is transmitted."""
         return dataclasses.replace(self, drawing=None)
@@ -121,9 +118,8 @@ class Face1024Spec(Spec):
         return super().from_fields(fields)
 
     def check(self) -> None:
-        """See `Spec.check`."""
+        """See `Sizes.check`."""
         super().check()
-        self._require(bool(NAME.fullmatch(self.name)), "name")
         self._require(self.view_size % (4 * GRID) == 0, "view_size")
         self._require(self.detail_components <= self.cell_samples, "detail_components")
         self._require(self.neighbour_components <= self.detail_components, "neighbour_components")

@@ -31,7 +31,7 @@ MOST_SCALE = 127
 
 
 @dataclass(frozen=True)
-class Symbols:
+class Face1024Symbols:
     """Whole levels of one face.
 
     Attributes:
@@ -103,12 +103,12 @@ class SymbolCoder:
         self.spec, self.tables = spec, tables
         self._levels = LevelCoder(tables.cumulative)
 
-    def encode(self, symbols: Symbols) -> bytes:
+    def encode(self, symbols: Face1024Symbols) -> bytes:
         """The payload of a face."""
         walk = self._walk(symbols.thumbnail[None], symbols.details[None], symbols.fine_quality)
         return self._written([(levels[0][where], scales[0]) for levels, where, scales in walk])
 
-    def decode(self, payload: bytes, fine_quality: int) -> Symbols:
+    def decode(self, payload: bytes, fine_quality: int) -> Face1024Symbols:
         """The symbols of a payload.
 
         Raises:
@@ -123,14 +123,14 @@ class SymbolCoder:
             groups.append((levels[0][where], scales[0]))
         if self._written(groups) != payload:
             raise Corrupt("the payload is not one that an encoder writes")
-        return Symbols(thumbnail[0], details[0], fine_quality)
+        return Face1024Symbols(thumbnail[0], details[0], fine_quality)
 
-    def ideal_bits(self, symbols: Symbols) -> float:
+    def ideal_bits(self, symbols: Face1024Symbols) -> float:
         """The code length of a face under the tables, in bits."""
         walk = self._walk(symbols.thumbnail[None], symbols.details[None], symbols.fine_quality)
         return sum(float(self._levels.ideal_bits(levels[0][where], scales[0]).sum()) for levels, where, scales in walk)
 
-    def magnitude_bits(self, symbols: Symbols, count: int) -> tuple[np.ndarray, np.ndarray]:
+    def magnitude_bits(self, symbols: Face1024Symbols, count: int) -> tuple[np.ndarray, np.ndarray]:
         """What each level would cost at magnitudes 0 to `count` - 1, in its present context.
 
         Returns:

@@ -15,11 +15,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from grain_codec.coding.grid import GRID
 from grain_codec.models.grain2022.fusion import Fusion
 from grain_codec.models.grain2022.prior import GenerativePrior
 from grain_codec.models.grain2022.rescaling import LEVELS, InvRRDB, quantise
 from grain_codec.models.grain2022.spec import Grain2022Spec
 from grain_codec.models.networks import MODULES_FOR, ReciprocalNetworks
+from grain_codec.ops.pixels import image_to_pixels
+from grain_codec.ops.unpack import unpack_low_resolution
 
 
 class Decoded(NamedTuple):
@@ -99,6 +102,11 @@ class Grain2022(ReciprocalNetworks):
         if output == "fused":
             picture = self.fusion(features[-len(generated) :], generated)
         return ((picture + 1) / 2).clamp(0, 1)
+
+    def draw_records(self, records: Tensor, output: str) -> Tensor:
+        """See `ReciprocalNetworks.draw_records`; a record is uint8 `[768]`."""
+        samples = unpack_low_resolution(records.unflatten(1, (GRID, GRID, 3)))
+        return image_to_pixels(self.draw(samples, output))
 
 
 def to_samples(picture: Tensor, official_quirks: bool = False) -> Tensor:

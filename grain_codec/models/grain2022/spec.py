@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from grain_codec.coding.grid import GRID
-from grain_codec.models.spec import NAME, Spec, bounded
+from grain_codec.models.spec import Spec, bounded
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Grain2022Spec(Spec):
         mapping_layers: layers of the generator's mapping network, which takes no part in decoding.
     """
 
-    family: ClassVar[str | None] = "grain-2022"
+    family: ClassVar[str] = "grain-2022"
     quality_levels: ClassVar[tuple[int, ...]] = (0,)
     """There is one quality."""
 
@@ -49,14 +49,9 @@ class Grain2022Spec(Spec):
         """Channels of the generator's feature maps, by their sizes 4, 8, ... `image_size`."""
         return {4 << octave: channels for octave, channels in enumerate(self.generator_channels)}
 
-    def nearest_level(self, fine_quality: int) -> int:
-        """The public quality level, which is 1."""
-        return 1
-
     def check(self) -> None:
         """See `Spec.check`."""
         super().check()
-        self._require(bool(NAME.fullmatch(self.name)), "name")
         self._require(self.image_size == GRID << self.halvings, "image_size")
         self._require(len(self.decoder_blocks) == self.halvings + 1, "decoder_blocks")
         self._require(len(self.generator_channels) == self.halvings + 3, "generator_channels")

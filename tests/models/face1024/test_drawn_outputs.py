@@ -13,6 +13,7 @@ from grain_codec.errors import WrongModel
 from grain_codec.models.face1024.networks import Face1024
 from grain_codec.models.face1024.spec import DrawingSpec
 from grain_codec.runtime.batch_renderer import Artist
+from grain_codec.settings import DecodeSettings, EncodeSettings
 from grain_codec.weights import find_model, network_tensors, read_model, write_model
 
 DRAWING = DrawingSpec(
@@ -38,10 +39,10 @@ def drawing_codec(tmp_path_factory: pytest.TempPathFactory) -> Codec:
 
 
 def test_fused_is_drawn_unless_another_picture_is_asked_for(drawing_codec: Codec, codec: Codec, face: np.ndarray):
-    data = drawing_codec.encode_face(face, quality=3)
-    pictures = {output: drawing_codec.decode_face(data, output=output) for output in drawing_codec.outputs}
+    data = drawing_codec.encode(face, EncodeSettings(quality=3))
+    pictures = {output: drawing_codec.decode(data, DecodeSettings(output=output)) for output in drawing_codec.outputs}
     assert list(pictures) == ["fused", "rescaled", "prior"]
-    assert np.array_equal(drawing_codec.decode_face(data), pictures["fused"])
+    assert np.array_equal(drawing_codec.decode(data), pictures["fused"])
     assert not np.array_equal(pictures["fused"], pictures["rescaled"])
     assert not np.array_equal(pictures["fused"], pictures["prior"])
     assert all(picture.shape == (1024, 1024, 3) for picture in pictures.values())
@@ -59,9 +60,9 @@ def test_each_scalar_of_the_modules_comes_back_from_the_file(drawing_codec: Code
 
 def test_bfloat16_draws_nearly_the_same_of_the_very_same_files(codec: Codec, face: np.ndarray):
     halved = Codec(codec.files.model, codec.device, "bfloat16")
-    data = codec.encode_face(face, quality=1)
-    assert halved.encode_face(face, quality=1) == data
-    difference = np.abs(halved.decode_face(data).astype(int) - codec.decode_face(data))
+    data = codec.encode(face, EncodeSettings(quality=1))
+    assert halved.encode(face, EncodeSettings(quality=1)) == data
+    difference = np.abs(halved.decode(data).astype(int) - codec.decode(data))
     assert difference.max() > 0 and np.mean(difference <= 1) > 0.99
     assert Artist(halved).dtype == torch.bfloat16 and Artist(codec).dtype == torch.float32
 

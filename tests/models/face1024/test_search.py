@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from grain_codec.models.encoding import FaceEncoder, Request
 from torch import Tensor
 
-from grain_codec.codec import MOST_EFFORT, Codec, FaceFiles
+from grain_codec.codec import Codec, FileCodec
 from grain_codec.errors import TooLarge
-from grain_codec.models.encoding import FaceEncoder, Request
 from grain_codec.models.face1024.networks import Face1024
 from grain_codec.models.face1024.rescaling import Analysis, Rescaling
 from grain_codec.models.face1024.search import ITERATIONS
+from grain_codec.settings import MOST_EFFORT, DecodeSettings, EncodeSettings
 from grain_codec.weights import read_model
 
 TINY_TABLES = Path(__file__).parents[2] / "golden" / "tiny-tables.safetensors"
@@ -51,7 +52,7 @@ class TinyEncoder:
     """Encodes with random networks of the least size, and real tables."""
 
     def __init__(self) -> None:
-        self.files = FaceFiles(read_model(TINY_TABLES))
+        self.files = FileCodec(read_model(TINY_TABLES))
         networks = Face1024(self.files.spec).requires_grad_(False)
         self.rescaling = networks.rescaling = CountedRescaling(self.files.spec).eval().requires_grad_(False)
         generator = torch.Generator().manual_seed(0)
@@ -82,16 +83,20 @@ def test_effort_never_takes_fewer_steps():
 
 @pytest.mark.slow
 def test_it_comes_nearer_under_the_same_cap(codec: Codec, face: np.ndarray):
-    quick, searched = (codec.encode_face(face, max_bytes=300, effort=effort) for effort in (0, 3))
+    quick, searched = (codec.encode(face, EncodeSettings(max_bytes=300, effort=effort)) for effort in (0, 3))
     assert len(searched) <= 300
-    before, after = (squared_error(codec.decode_face(data, output="rescaled"), face) for data in (quick, searched))
+    before, after = (
+        squared_error(codec.decode(data, DecodeSettings(output="rescaled")), face) for data in (quick, searched)
+    )
     assert 10 * np.log10(before / after) > 0.15
 
 
 def test_at_a_quality_it_takes_no_more_bytes(codec: Codec, face: np.ndarray):
-    quick, searched = (codec.encode_face(face, quality=2, effort=effort) for effort in (0, 1))
+    quick, searched = (codec.encode(face, EncodeSettings(quality=2, effort=effort)) for effort in (0, 1))
     assert len(searched) <= len(quick)
-    before, after = (squared_error(codec.decode_face(data, output="rescaled"), face) for data in (quick, searched))
+    before, after = (
+        squared_error(codec.decode(data, DecodeSettings(output="rescaled")), face) for data in (quick, searched)
+    )
     assert after <= before
 
 
@@ -131,8 +136,12 @@ def test_the_search_of_a_batch_finds_something(encoder: TinyEncoder, images: Ten
 def test_networks_that_analyse_faces_together_stay_within_the_cap(codec: Codec, faces: dict[str, np.ndarray]):
     """A batch's sums may round otherwise, so a face may get other bytes than alone, and no worse ones."""
     pair = list(faces.values())[:2]
-    quick, searched = (codec.encode_faces(pair, quality=1, effort=effort) for effort in (0, 1))
+    quick, searched = (
+        codec.encode_batch(pair, [EncodeSettings(quality=1, effort=effort)] * len(pair)) for effort in (0, 1)
+    )
     for face, first, last in zip(pair, quick, searched):
         assert len(last) <= len(first)
-        before, after = (squared_error(codec.decode_face(data, output="rescaled"), face) for data in (first, last))
+        before, after = (
+            squared_error(codec.decode(data, DecodeSettings(output="rescaled")), face) for data in (first, last)
+        )
         assert after <= before

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from grain_codec.errors import Corrupt, WrongModel
 from grain_codec.models.face1024.contexts import CELLS, CLASSES, EXPECTED_UNIT, expected_magnitude, ratio_class
 from grain_codec.models.face1024.spec import Face1024Spec
-from grain_codec.models.face1024.symbols import SymbolCoder, Symbols, SymbolTables, interpolate_anchors
+from grain_codec.models.face1024.symbols import Face1024Symbols, SymbolCoder, SymbolTables, interpolate_anchors
 from grain_codec.training.face1024.tables import anchor_qualities, fit_tables
 
 SPEC = Face1024Spec(thumbnail_components=40, detail_components=6)

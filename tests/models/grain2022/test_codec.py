@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 from grain_codec.formats import container, png_carrier
+from grain_codec.models.payloads import MODELLED, PLAIN, SampleCoder, Samples
 from PIL import Image
 
 from grain_codec.codec import Codec, describe, load_model, low_resolution_image
 from grain_codec.errors import BadImage, Corrupt, GrainError, TooLarge, WrongModel
 from grain_codec.models.grain2022.networks import Grain2022
-from grain_codec.models.payloads import MODELLED, PLAIN, SampleCoder, Samples
+from grain_codec.settings import DecodeSettings, EncodeSettings
 from grain_codec.weights import network_tensors, write_model
 
 NOISE = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
@@ -32,12 +33,12 @@ def small_codec(model: str) -> Codec:
 
 @pytest.fixture(scope="module")
 def file(small_codec: Codec, small_face: np.ndarray) -> bytes:
-    return small_codec.encode_face(small_face)
+    return small_codec.encode(small_face)
 
 
 @pytest.fixture(scope="module")
 def carrier(small_codec: Codec, small_face: np.ndarray) -> bytes:
-    return small_codec.encode_face(small_face, carrier="png")
+    return small_codec.encode(small_face, EncodeSettings(carrier="png"))
 
 
 def networks_of(codec: Codec) -> Grain2022:
@@ -64,25 +65,25 @@ def test_what_is_drawn_is_what_the_networks_decode_from_the_lr_image(small_codec
     for output in ("fused", "rescaled", "prior"):
         picture = getattr(decoded, output)[0].permute(1, 2, 0).numpy()
         expected = (((picture + 1) / 2).clip(0, 1) * 255).round()
-        drawn = small_codec.decode_face(file, output=output)
+        drawn = small_codec.decode(file, DecodeSettings(output=output))
         assert drawn.shape == (64, 64, 3) and drawn.dtype == np.uint8
         assert np.abs(drawn - expected).max() <= 1
 
 
 def test_the_outputs_and_the_default(small_codec: Codec, file: bytes):
     assert small_codec.outputs == ("fused", "rescaled", "prior")
-    assert np.array_equal(small_codec.decode_face(file), small_codec.decode_face(file, output="fused"))
-    assert not np.array_equal(small_codec.decode_face(file), small_codec.decode_face(file, output="rescaled"))
+    assert np.array_equal(small_codec.decode(file), small_codec.decode(file, DecodeSettings(output="fused")))
+    assert not np.array_equal(small_codec.decode(file), small_codec.decode(file, DecodeSettings(output="rescaled")))
 
 
 def test_decoding_is_repeatable(small_codec: Codec, file: bytes, small_face: np.ndarray):
-    assert small_codec.encode_face(small_face) == file
-    assert np.array_equal(small_codec.decode_face(file), small_codec.decode_face(file))
+    assert small_codec.encode(small_face) == file
+    assert np.array_equal(small_codec.decode(file), small_codec.decode(file))
 
 
 def test_a_batch_is_drawn_as_its_faces_are(small_codec: Codec, file: bytes):
     symbols = [small_codec.files.read(file), Samples(NOISE)]
-    batch = small_codec.draw_batch(symbols)
+    batch = small_codec.draw(symbols)
     assert batch.shape == (2, 64, 64, 3) and batch.dtype == np.uint8
     for drawn, each in zip(batch, symbols, strict=True):
         assert np.abs(drawn.astype(int) - small_codec.draw(each)).max() <= 1
@@ -145,15 +146,15 @@ def test_other_qualities_are_refused(fine_quality: int):
 
 def test_there_is_one_quality(small_codec: Codec, small_face: np.ndarray, file: bytes):
     for quality in (1, 8):
-        assert small_codec.encode_face(small_face, quality, effort=9) == file
+        assert small_codec.encode(small_face, EncodeSettings(quality=quality, effort=9)) == file
     with pytest.raises(ValueError):
-        small_codec.encode_face(small_face, 9)
+        small_codec.encode(small_face, EncodeSettings(quality=9))
 
 
 def test_a_cap_is_met_or_names_the_one_size(small_codec: Codec, small_face: np.ndarray, file: bytes):
-    assert small_codec.encode_face(small_face, max_bytes=len(file)) == file
+    assert small_codec.encode(small_face, EncodeSettings(max_bytes=len(file))) == file
     with pytest.raises(TooLarge, match=f"only size possible is {len(file)} bytes"):
-        small_codec.encode_face(small_face, max_bytes=len(file) - 1)
+        small_codec.encode(small_face, EncodeSettings(max_bytes=len(file) - 1))
 
 
 def test_every_truncation_and_every_eleventh_flipped_bit_is_refused(small_codec: Codec, file: bytes, carrier: bytes):
@@ -183,7 +184,7 @@ def test_a_carrier_of_a_quality_that_is_not_there_is_refused(small_codec: Codec,
 
 def test_other_sizes_are_refused(small_codec: Codec):
     with pytest.raises(BadImage, match="64"):
-        small_codec.encode_face(np.zeros((1024, 1024, 3), np.uint8))
+        small_codec.encode(np.zeros((1024, 1024, 3), np.uint8))
 
 
 def test_describe_agrees_with_the_file(model: str, file: bytes, carrier: bytes):

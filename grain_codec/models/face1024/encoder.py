@@ -1,0 +1,150 @@
+"""Encoder of face-1024: the finest quantiser steps that fit, and from effort 1 on a search for nearer symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from grain_codec.coding.lr_image import largest_payload
+from grain_codec.errors import TooLarge
+from grain_codec.models.face1024.coder import Face1024Coder
+from grain_codec.models.face1024.networks import Face1024
+from grain_codec.models.face1024.search import Candidate, Search, SearchLimits
+from grain_codec.models.face1024.symbols import Face1024Symbols
+from grain_codec.models.family import Code, Encoder, Payload, Request
+
+NOISIEST_BASE = 33
+"""Largest base of an LR image that the encoder makes, so that it shows the face at about 28 dB and better."""
+
+MOST_PAYLOAD = largest_payload(NOISIEST_BASE)
+MOST_FILE_BYTES = 1 << 24
+"""More than any file of either carrier."""
+
+FaceRequest = Request[Face1024Symbols]
+
+
+class Face1024Encoder(Encoder[Face1024Symbols]):
+    """Looks for the best fine quality by bisection, all faces of a batch together."""
+
+    def __init__(self, networks: Face1024, coder: Face1024Coder):
+        self._rescaling, self._coder, self._spec = networks.rescaling, coder, networks.spec
+
+    def encode(
+        self, images: Tensor, requests: Sequence[FaceRequest], code: Code[Face1024Symbols] | None = None
+    ) -> list[bytes | TooLarge]:
+        """See `Encoder.encode`.
+
+        The faces are analysed together, each at the fine quality that its bisection has come to, and searched
+        together.
+        """
+        thumbnails, views = self._views(images)
+        bisections = [Bisection(request, *self._limits(request)) for request in requests]
+        while open_ones := [index for index, each in enumerate(bisections) if not each.ended]:
+            chosen = slice(None) if len(open_ones) == len(images) else open_ones
+            qualities = [bisections[index].fine_quality for index in open_ones]
+            found = self._analyse(thumbnails[chosen], views[chosen], qualities)
+            payloads = map(self._coder.encode, found) if code is None else code(found)
+            for index, symbols, payload in zip(open_ones, found, payloads):
+                bisections[index].take(symbols, payload)
+        self._search(images, bisections)
+        faces = zip(thumbnails.split(1), views.split(1), bisections)
+        return [face[2].best.file if face[2].best else self._refusal(*face) for face in faces]
+
+    def analyse(self, image: Tensor, fine_quality: int) -> Face1024Symbols:
+        """See `Encoder.analyse`."""
+        return self._analyse(*self._views(image), [fine_quality])[0]
+
+    @torch.inference_mode()
+    def _views(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        return self._rescaling.views(image)
+
+    @torch.inference_mode()
+    def _analyse(self, thumbnails: Tensor, views: Tensor, fine_qualities: Sequence[int]) -> list[Face1024Symbols]:
+        """The symbols of some faces, each at a fine quality of its own."""
+        steps = [self._spec.detail_step(fine_quality) for fine_quality in fine_qualities]
+        found = self._rescaling.analyse(thumbnails, views, views.new_tensor(steps))
+        levels = (each.round().long().cpu().numpy() for each in (found.thumbnail_levels, found.detail_levels))
+        return [Face1024Symbols(*face) for face in zip(*levels, fine_qualities)]
+
+    def _limits(self, request: FaceRequest) -> tuple[int, int]:
+        """The highest fine quality and the most bytes that a request allows."""
+        levels, settings = self._spec.quality_levels, request.settings
+        if settings.quality > len(levels):
+            raise ValueError(f"quality {settings.quality} is outside 1..{len(levels)}")
+        if settings.max_bytes is None:
+            return levels[settings.quality - 1], MOST_FILE_BYTES
+        return self._spec.fine_qualities - 1, settings.max_bytes
+
+    def _search(self, images: Tensor, bisections: Sequence[Bisection]) -> None:
+        """Replaces what the bisections found by what a search finds from there on, where there is an effort."""
+        found = [index for index, each in enumerate(bisections) if each.best is not None]
+        for effort in sorted({bisections[index].request.settings.effort for index in found} - {0}):
+            faces = [index for index in found if bisections[index].request.settings.effort == effort]
+            limits = [self._search_limits(bisections[index]) for index in faces]
+            searched = Search(self._rescaling, self._coder.levels, images[faces], limits).run(effort)
+            for index, candidate in zip(faces, searched):
+                bisections[index].best = candidate
+
+    def _search_limits(self, bisection: Bisection) -> SearchLimits:
+        """A search makes a file no longer than the one at hand, or than was asked for."""
+        assert bisection.best is not None
+        request, length = bisection.request, len(bisection.best.file)
+        most_bytes = request.settings.max_bytes or length
+
+        def write(symbols: Face1024Symbols) -> bytes | None:
+            return _file_within(most_bytes, request, symbols, self._coder.encode(symbols))
+
+        overhead = length - bisection.payload_bytes
+        return SearchLimits(bisection.best, 8 * min(most_bytes - overhead, MOST_PAYLOAD), write)
+
+    def _refusal(self, thumbnail: Tensor, view: Tensor, bisection: Bisection) -> TooLarge:
+        """Why not even the lowest quality of a face `[1, 3, 16, 16]`, `[1, 3, V, V]` will do."""
+        [coarsest] = self._analyse(thumbnail, view, [0])
+        payload = self._coder.encode(coarsest)
+        if len(payload.data) > MOST_PAYLOAD:
+            return TooLarge("too busy for an LR image, even at the lowest quality")
+        smallest, most = len(bisection.request.write(coarsest, payload)), bisection.most_bytes
+        return TooLarge(f"does not fit in {most} bytes; the smallest size possible is {smallest} bytes")
+
+
+class Bisection:
+    """Looks for the highest fine quality whose file keeps to its limits.
+
+    Attributes:
+        request: what is asked of the face.
+        most_bytes: the limit of the file.
+        fine_quality: the next to try.
+        best: symbols and file of the highest fine quality that was found to fit, if any.
+        payload_bytes: length of their payload.
+    """
+
+    def __init__(self, request: FaceRequest, finest: int, most_bytes: int):
+        self.request, self.fine_quality, self.most_bytes = request, finest, most_bytes
+        self.best: Candidate | None = None
+        self.payload_bytes = 0
+        self._lowest, self._highest = 0, finest
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing left to try."""
+        return self._lowest > self._highest
+
+    def take(self, symbols: Face1024Symbols, payload: Payload) -> None:
+        """Goes on from the symbols at `fine_quality` and their payload."""
+        data = _file_within(self.most_bytes, self.request, symbols, payload)
+        if data is None:
+            self._highest = self.fine_quality - 1
+        else:
+            self.best, self.payload_bytes = Candidate(symbols, data), len(payload.data)
+            self._lowest = self.fine_quality + 1
+        self.fine_quality = (self._lowest + self._highest + 1) // 2
+
+
+def _file_within(most_bytes: int, request: FaceRequest, symbols: Face1024Symbols, payload: Payload) -> bytes | None:
+    """The file of symbols; None where they break the limit of the LR image's noise or of the bytes."""
+    if len(payload.data) > MOST_PAYLOAD:
+        return None
+    data = request.write(symbols, payload)
+    return data if len(data) <= most_bytes else None
