@@ -1,10 +1,11 @@
 """Finds the faces in a photo and where the FFHQ crop of each lies; needs the extra `align`.
 
-A detector (histograms of oriented gradients) looks at a copy of bounded size. What it finds gives a rough crop; the
-landmarks are then taken anew on that crop, where every face stands upright and has one size, as the mean over several
-starts. So the crop hardly depends on how large and how turned the face was in the photo.
+A detector (histograms of oriented gradients) searches a copy of bounded size and gives a rough crop. On that crop,
+where every face stands upright and has the same size, the landmarks are found again, as the mean over several start
+positions. So the final crop hardly depends on how large and how turned the face was in the photo.
 
-Both come from dlib. Its landmark model was trained on the iBUG 300-W pictures, which exclude commercial use.
+Detector and landmark model come from dlib. The model was trained on the iBUG 300-W pictures, which exclude commercial
+use.
 """
 
 from __future__ import annotations
@@ -16,45 +17,51 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from grain_codec.formats.alignment.alignment import Alignment, cut, ffhq_square
+import numpy.typing as npt
+from grain_codec.formats.alignment.cropping import cut
+from grain_codec.formats.alignment.placement import Alignment, ffhq_square
 from PIL import Image
 
 from grain_codec.errors import BadImage, GrainError
 
 DETECTION_PIXELS = 3_000_000
-"""The detector sees about so many pixels of a large photo, and finds faces from about 80 pixels a side of those."""
+"""Large photos are shrunk to this size; the detector finds faces of at least about 80 pixels a side there."""
 
 MOST_ENLARGED = 2.0
-"""Small photos are enlarged so many times at most, so that smaller faces are found."""
+"""Smaller photos are enlarged at most this many times, so that smaller faces are found."""
 
 REFINING_SIDE = 512
+"""Side in pixels of the rough crop on which the landmarks are found again."""
+
 _STARTS = tuple(
     (0.2 - grown + right, 0.29 - grown + down, 0.6 + 2 * grown)
     for grown in (-0.03, 0.0, 0.03)
     for right, down in ((0.0, 0.0), (0.02, 0.02), (-0.02, 0.02))
 )
-"""Left, top and side of the detector's box in an FFHQ crop, in sides of the crop, and others near it."""
+"""Left, top and side of boxes to start from, in sides of the crop: the detector's box in FFHQ crops, and others near."""
 
 CHECKED_SIDES = (256, 512)
-"""Sides of the copies on which an aligned face is looked for; the second where there is none on the first."""
+"""Sides of the copies on which `is_misplaced` looks for a face; it tries the second where the first shows none."""
 
 ALIGNED_EYES = 0.5 + 0.477j
 ALIGNED_EYE_DISTANCE = 0.25
-"""Where the middle between the eyes lies in an FFHQ crop, and how far they are apart, in sides of the crop.
+"""Where the middle between the eyes lies in an FFHQ crop, and how far apart they are, in sides of the crop.
 
-The distance follows from `ffhq_square`, the height from that of a mouth as far below the eyes as usual."""
+The distance follows from `ffhq_square`, the height from the usual distance between eyes and mouth."""
 
 MOST_SHIFT = 0.06
-"""The eyes of aligned faces lie nearer than this to ALIGNED_EYES, in sides of the picture."""
+"""How far the eyes of an aligned face may lie from ALIGNED_EYES, in sides of the picture."""
 
 MOST_TURN_OR_SCALE = 0.24
-"""Distance from 1 of the complex number that turns and scales ALIGNED_EYE_DISTANCE into a face's: 14 degrees."""
+"""How far from 1 the ratio of an aligned face's eye vector to ALIGNED_EYE_DISTANCE, a complex number, may lie.
+
+It stands for a turn of 14 degrees, or an eye distance that is 24 % too long or too short."""
 
 _MODELS = {5: "shape_predictor_5_face_landmarks.dat", 68: "shape_predictor_68_face_landmarks.dat"}
 
 
 class FaceFinderMissing(GrainError):
-    """Faces cannot be found here, since the packages for it are not installed."""
+    """The packages that find faces are not installed."""
 
 
 def available() -> bool:
@@ -63,21 +70,17 @@ def available() -> bool:
 
 
 def require() -> None:
-    """Refuses to go on without the extra.
-
-    Raises:
-        FaceFinderMissing: it is not installed; the text names the command that does it.
-    """
+    """Raises FaceFinderMissing, which names the command that installs it, unless the extra is installed."""
     if not available():
         raise FaceFinderMissing('finding faces needs more packages: pip install "grain-codec[align]"')
 
 
-def find_faces(photo: np.ndarray, face: int | None = 1) -> list[Alignment]:
-    """Where the FFHQ crops of a photo's faces lie, the largest face first.
+def find_faces(photo: npt.NDArray[np.uint8], face: int | None = 1) -> list[Alignment]:
+    """Finds the FFHQ crops of a photo's faces, the largest face first.
 
     Args:
         photo: uint8 `[height, width, 3]`, RGB, upright.
-        face: which of them is wanted, counted from 1, the largest; None for all.
+        face: only this one, where 1 is the largest; None for all.
 
     Raises:
         BadImage: the photo shows no face, or fewer than `face`.
@@ -92,10 +95,10 @@ def find_faces(photo: np.ndarray, face: int | None = 1) -> list[Alignment]:
     return [_refined(photo, alignment) for alignment in (rough if face is None else [rough[face - 1]])]
 
 
-def is_misplaced(pixels: np.ndarray) -> bool:
-    """Whether a picture that should be an FFHQ crop has its face far from where those have it.
+def is_misplaced(pixels: npt.NDArray[np.uint8]) -> bool:
+    """Whether a picture that should be an FFHQ crop shows its face at another place, size or angle than those do.
 
-    Where no face is found, none is misplaced.
+    A picture in which no face is found is not misplaced.
 
     Args:
         pixels: uint8 `[S, S, 3]`, RGB.
@@ -111,7 +114,7 @@ def is_misplaced(pixels: np.ndarray) -> bool:
             break
     else:
         return False
-    # Of each eye both corners, the eye on the right first; then the nose.
+    # The five points are both corners of each eye, the eye on the right first, and the nose.
     corners = _landmarks(view, max(boxes, key=lambda box: box.area()), 5)[:4] / side
     right_eye, left_eye = corners[:2].mean(), corners[2:].mean()
     shift = abs((right_eye + left_eye) / 2 - ALIGNED_EYES)
@@ -119,8 +122,8 @@ def is_misplaced(pixels: np.ndarray) -> bool:
     return bool(shift > MOST_SHIFT or turn_or_scale > MOST_TURN_OR_SCALE)
 
 
-def _rough_alignments(photo: np.ndarray) -> list[Alignment]:
-    """Crops by the landmarks in the detector's boxes, in no order."""
+def _rough_alignments(photo: npt.NDArray[np.uint8]) -> list[Alignment]:
+    """Crops by the landmarks in the boxes that the detector finds, in no order."""
     height, width = photo.shape[:2]
     scale = min(MOST_ENLARGED, math.sqrt(DETECTION_PIXELS / (width * height)))
     view = _resized(photo, max(1, round(width * scale)), max(1, round(height * scale)))
@@ -131,12 +134,12 @@ def _rough_alignments(photo: np.ndarray) -> list[Alignment]:
         try:
             found.append(Alignment.nearest(width, height, *ffhq_square(points.real * across + 1j * points.imag * down)))
         except BadImage:
-            continue  # no face of this photo: too small, or with its middle outside
+            continue  # The face is too small, or its middle lies outside the photo.
     return found
 
 
-def _refined(photo: np.ndarray, rough: Alignment) -> Alignment:
-    """The crop by landmarks that were taken on the rough crop.
+def _refined(photo: npt.NDArray[np.uint8], rough: Alignment) -> Alignment:
+    """The crop by the landmarks that are found on the rough crop.
 
     Raises:
         BadImage: the face is too near to the photo's edge for its crop to be stored.
@@ -147,21 +150,21 @@ def _refined(photo: np.ndarray, rough: Alignment) -> Alignment:
     return Alignment.nearest(rough.width, rough.height, *ffhq_square(rough.centre + rough.axis * across_crop))
 
 
-def _landmarks(view: np.ndarray, box: Any, count: int) -> np.ndarray:
-    """Complex `[count]`, in pixels of the view; dlib counts from the middle of the first pixel."""
+def _landmarks(view: npt.NDArray[np.uint8], box: Any, count: int) -> npt.NDArray[np.complex128]:
+    """Landmarks as complex `[count]`, in pixels of the view; dlib counts from the middle of the first pixel."""
     shape = _predictor(count)(view, box)
     return np.array([complex(part.x, part.y) for part in shape.parts()]) + (0.5 + 0.5j)
 
 
-def _resized(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
-    """A picture of another size, contiguous as dlib needs it."""
+def _resized(pixels: npt.NDArray[np.uint8], width: int, height: int) -> npt.NDArray[np.uint8]:
+    """A picture at another size, in contiguous memory as dlib needs it."""
     if pixels.shape[:2] == (height, width):
         return np.ascontiguousarray(pixels)
     return np.array(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC))
 
 
 def _box(left: float, top: float, side: float) -> Any:
-    """A square as dlib writes it: its last row and column belong to it."""
+    """A square as a rectangle of dlib, whose last row and column are inside."""
     import dlib
 
     return dlib.rectangle(round(left), round(top), round(left + side) - 1, round(top + side) - 1)
@@ -183,7 +186,7 @@ def _predictor(count: int) -> Any:
     """
     import dlib
 
-    # The package's own functions need setuptools, which new environments lack; its folder is found without them.
+    # The package's own functions need setuptools, which new environments lack, so its folder is found without them.
     package = find_spec("face_recognition_models")
     assert package is not None and package.origin is not None
     path = Path(package.origin).parent / "models" / _MODELS[count]

@@ -1,18 +1,21 @@
-"""EXIF of a photograph, cut down to what may travel with the encoded face.
+"""EXIF of a photograph, reduced to what may travel with the encoded face.
 
-Kept are what describes the taking of the picture and the words about it. Left out, whatever is asked for:
-the embedded thumbnail and maker notes, which may hold another one; orientation, sizes and colour space of
-the original's pixels, which are upright sRGB by now; whatever describes how a TIFF stores its pixels. The
-GPS position is kept only where that is asked for.
+Kept are the circumstances of the photograph and the words about it; the GPS position only where the caller asks for
+it. Never kept are
 
-piexif does the reading and writing. It trusts counts and offsets, so it is shown new directories only, of
-those entries that are kept and do not lie about their sizes.
+- the embedded thumbnail, and maker notes, which may hold another one;
+- orientation, sizes and colour space of the original's pixels, since the encoded pixels are upright sRGB;
+- everything that describes how a TIFF stores its pixels.
+
+piexif reads and writes the values. It trusts the counts and offsets that it finds, so it is only given directories
+that were made here, of entries that are kept and whose values lie within the data.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import piexif
@@ -20,13 +23,13 @@ import piexif
 from grain_codec.errors import Corrupt
 
 PREFIX = b"Exif\0\0"
-"""What stands before the TIFF header in a JPEG; not part of what is read and written here."""
+"""What precedes the TIFF header in a JPEG; functions here neither expect nor return it."""
 
 MOST_BYTES = (1 << 19) - 16
-"""Bound on EXIF before and after, just under half of what a .grain file has for chunks; a JPEG holds an eighth."""
+"""Limit on EXIF before and after: just under half of what a .grain file has for chunks; a JPEG holds an eighth."""
 
 MOST_VALUE_BYTES = 1 << 16
-"""Bound on a single value that is kept."""
+"""Limit on a single value that is kept."""
 
 SRGB = 1
 """The value of the tag ColorSpace for sRGB."""
@@ -35,63 +38,56 @@ _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 """Bytes of a value, by TIFF's number for its type."""
 
-_ENTRY_BYTES = 12
 _LONG = 4
 _PICTURE_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n")
 
-_DESCRIPTIVE = frozenset(
-    {
-        piexif.ImageIFD.ProcessingSoftware,
-        piexif.ImageIFD.DocumentName,
-        piexif.ImageIFD.ImageDescription,
-        piexif.ImageIFD.Make,
-        piexif.ImageIFD.Model,
-        piexif.ImageIFD.Software,
-        piexif.ImageIFD.DateTime,
-        piexif.ImageIFD.Artist,
-        piexif.ImageIFD.HostComputer,
-        piexif.ImageIFD.Rating,
-        piexif.ImageIFD.RatingPercent,
-        piexif.ImageIFD.Copyright,
-        piexif.ImageIFD.XPTitle,
-        piexif.ImageIFD.XPComment,
-        piexif.ImageIFD.XPAuthor,
-        piexif.ImageIFD.XPKeywords,
-        piexif.ImageIFD.XPSubject,
-    }
-)
-"""Tags of the main directory that say something of the picture rather than of its storage."""
 
-_OF_THE_ORIGINAL = frozenset(
-    {
-        piexif.ExifIFD.MakerNote,
-        piexif.ExifIFD.PixelXDimension,
-        piexif.ExifIFD.PixelYDimension,
-        piexif.ExifIFD.RelatedSoundFile,
-        piexif.ExifIFD.InteroperabilityTag,
-    }
-)
-"""Tags of the Exif directory that are wrong, or hold too much, beside the encoded face."""
+def _tags(directory: type, names: str) -> frozenset[int]:
+    """Numbers of the tags that piexif has in a directory under these names."""
+    return frozenset(getattr(directory, name) for name in names.split())
 
-_SAYS_NOTHING = frozenset(
-    {
-        piexif.ExifIFD.ExifVersion,
-        piexif.ExifIFD.FlashpixVersion,
-        piexif.ExifIFD.ComponentsConfiguration,
-        piexif.ExifIFD.ColorSpace,
-    }
+
+_DESCRIPTIVE = _tags(
+    piexif.ImageIFD,
+    "ProcessingSoftware DocumentName ImageDescription Make Model Software DateTime Artist HostComputer Rating "
+    "RatingPercent Copyright XPTitle XPComment XPAuthor XPKeywords XPSubject",
 )
-"""Tags that EXIF has to have, and that are not worth keeping alone."""
+"""Tags of the main directory that describe the picture rather than its storage."""
+
+_OF_THE_ORIGINAL = _tags(
+    piexif.ExifIFD, "MakerNote PixelXDimension PixelYDimension RelatedSoundFile InteroperabilityTag"
+)
+"""Tags of the Exif directory that are wrong for the encoded face, or hold too much."""
+
+_MANDATORY = _tags(piexif.ExifIFD, "ExifVersion FlashpixVersion ComponentsConfiguration ColorSpace")
+"""Tags that EXIF must have, and that are not worth keeping alone."""
 
 KEPT = {
     "0th": _DESCRIPTIVE,
     "Exif": frozenset(piexif.TAGS["Exif"]) - _OF_THE_ORIGINAL,
     "GPS": frozenset(piexif.TAGS["GPS"]),
 }
-"""Tags that may be kept, by piexif's names of the directories."""
+"""Tags that may be kept, by piexif's names of the directories; "0th" is the main one."""
 
 _POINTERS = {"Exif": piexif.ImageIFD.ExifTag, "GPS": piexif.ImageIFD.GPSTag}
 """Tags of the main directory that lead to the others."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """An entry of a directory.
+
+    Attributes:
+        raw: its 12 bytes.
+        tag: what the value means.
+        size: bytes that the value takes, by the entry's own claim; 0 where its type is unknown.
+        offset: where a value lies that does not fit in the entry's last 4 bytes.
+    """
+
+    raw: bytes
+    tag: int
+    size: int
+    offset: int
 
 
 def without_prefix(exif: bytes) -> bytes:
@@ -100,7 +96,7 @@ def without_prefix(exif: bytes) -> bytes:
 
 
 def clean(exif: bytes, keep_gps: bool) -> bytes:
-    """What may be kept of some EXIF.
+    """Reduces EXIF to what may be kept of it.
 
     Args:
         exif: from the TIFF header on.
@@ -113,12 +109,16 @@ def clean(exif: bytes, keep_gps: bool) -> bytes:
     Raises:
         Corrupt: it is no EXIF, or too damaged to be read.
     """
-    loaded = _load(_rebuilt(exif, keep_gps))
+    rebuilt = _Rebuilder(exif).run(keep_gps)
+    try:
+        # Without the prefix piexif would take the bytes for a path.
+        loaded: dict[str, dict[int, Any]] = piexif.load(PREFIX + rebuilt)
+    except Exception as error:  # Damage raises struct.error, ValueError, TypeError and others.
+        raise Corrupt(f"the EXIF cannot be read: {error}") from error
     directories = {name: _writable(name, loaded[name]) for name in KEPT}
     if piexif.ExifIFD.ColorSpace in directories["Exif"]:
         directories["Exif"][piexif.ExifIFD.ColorSpace] = SRGB
-    worthless = directories["Exif"].keys() <= _SAYS_NOTHING and not directories["0th"] and not directories["GPS"]
-    if worthless:
+    if directories["Exif"].keys() <= _MANDATORY and not directories["0th"] and not directories["GPS"]:
         return b""
     # piexif leaves out the end of its last directory, which makes other readers warn.
     cleaned = without_prefix(piexif.dump(directories)) + bytes(4)
@@ -127,23 +127,14 @@ def clean(exif: bytes, keep_gps: bool) -> bytes:
     return cleaned
 
 
-def _load(exif: bytes) -> dict[str, Any]:
-    """Directories of EXIF whose entries were checked; without a prefix piexif would take it for a path."""
-    assert exif[:4] in _ORDERS
-    try:
-        return piexif.load(PREFIX + exif)
-    except Exception as error:  # struct.error, ValueError, TypeError, ... by what is wrong
-        raise Corrupt(f"the EXIF cannot be read: {error}") from error
-
-
 def _writable(name: str, directory: dict[int, Any]) -> dict[int, Any]:
-    """The tags of a directory that piexif can write; some cameras give a tag another type than it has."""
+    """The values of a directory that piexif can write; some cameras give a tag another type than EXIF does."""
     writable = {}
     for tag in directory.keys() & KEPT[name]:
         for value in _spellings(directory[tag]):
             try:
                 piexif.dump({"0th": {}, "Exif": {}, "GPS": {}, name: {tag: value}})
-            except Exception:  # the errors differ by the kind of mismatch
+            except Exception:  # The kind of mismatch decides which error it is.
                 continue
             writable[tag] = value
             break
@@ -151,70 +142,68 @@ def _writable(name: str, directory: dict[int, Any]) -> dict[int, Any]:
 
 
 def _spellings(value: Any) -> Iterator[Any]:
-    """A value, and the same as bytes where it is numbers that can be some."""
+    """A value as piexif read it, and as bytes where it consists of numbers below 256."""
     yield value
     numbers = value if isinstance(value, tuple) else (value,)
     if all(isinstance(number, int) and 0 <= number < 256 for number in numbers):
         yield bytes(numbers)
 
 
-def _rebuilt(exif: bytes, keep_gps: bool) -> bytes:
-    """The same EXIF with new directories at its end, of those entries alone that are kept and can be read."""
-    order = _ORDERS.get(exif[:4])
-    if order is None or not 8 <= len(exif) <= MOST_BYTES:
-        raise Corrupt(f"the EXIF does not start as such, or has more than {MOST_BYTES} bytes")
-    main = _entries(exif, struct.unpack_from(f"{order}L", exif, 4)[0], order)
-    kept = {name: [] for name in KEPT} | {"0th": _readable(exif, main, "0th", order)}
-    for name, pointer in _POINTERS.items():
-        if name == "Exif" or keep_gps:
-            offsets = [struct.unpack_from(f"{order}L", entry, 8)[0] for entry in main if _tag(entry, order) == pointer]
-            kept[name] = _readable(exif, _entries(exif, offsets[0], order), name, order) if offsets else []
-    if sum(_value_size(entry, order) for entries in kept.values() for entry in entries) > len(exif):
-        raise Corrupt("the EXIF claims more bytes than it has")
-    rebuilt = bytearray(exif)
-    for name, pointer in _POINTERS.items():
-        kept["0th"].append(struct.pack(f"{order}HHLL", pointer, _LONG, 1, len(rebuilt)))
-        rebuilt += _directory(kept[name], order)
-    struct.pack_into(f"{order}L", rebuilt, 4, len(rebuilt))
-    return bytes(rebuilt + _directory(kept["0th"], order))
+class _Rebuilder:
+    """Appends new directories to EXIF that list only what is kept and can be read safely."""
 
+    def __init__(self, exif: bytes):
+        order = _ORDERS.get(exif[:4])
+        if order is None or not 8 <= len(exif) <= MOST_BYTES:
+            raise Corrupt(f"the EXIF does not start as such, or has more than {MOST_BYTES} bytes")
+        self._exif, self._order = exif, order
 
-def _directory(entries: list[bytes], order: str) -> bytes:
-    """A directory of entries, the last of its chain."""
-    return struct.pack(f"{order}H", len(entries)) + b"".join(entries) + bytes(4)
+    def run(self, keep_gps: bool) -> bytes:
+        """The same bytes, followed by the new directories, the main one last."""
+        main = self._entries(self._number("L", self._exif, 4))
+        kept = {"0th": self._readable("0th", main), "Exif": [], "GPS": []}
+        for name, pointer in _POINTERS.items():
+            offsets = [entry.offset for entry in main if entry.tag == pointer]
+            if offsets and (name == "Exif" or keep_gps):
+                kept[name] = self._readable(name, self._entries(offsets[0]))
+        if sum(entry.size for entries in kept.values() for entry in entries) > len(self._exif):
+            raise Corrupt("the EXIF claims more bytes than it has")
+        rebuilt, pointers = bytearray(self._exif), []
+        for name, pointer in _POINTERS.items():
+            pointers.append(struct.pack(f"{self._order}HHLL", pointer, _LONG, 1, len(rebuilt)))
+            rebuilt += self._directory([entry.raw for entry in kept[name]])
+        struct.pack_into(f"{self._order}L", rebuilt, 4, len(rebuilt))
+        return bytes(rebuilt + self._directory([entry.raw for entry in kept["0th"]] + pointers))
 
+    def _number(self, format: str, data: bytes, offset: int) -> int:
+        number: int = struct.unpack_from(self._order + format, data, offset)[0]
+        return number
 
-def _entries(exif: bytes, offset: int, order: str) -> list[bytes]:
-    """The entries of the directory at an offset, as far as they lie within the EXIF."""
-    if offset + 2 > len(exif):
-        return []
-    (count,) = struct.unpack_from(f"{order}H", exif, offset)
-    count = min(count, (len(exif) - offset - 2) // _ENTRY_BYTES)
-    return [exif[at : at + _ENTRY_BYTES] for at in range(offset + 2, offset + 2 + count * _ENTRY_BYTES, _ENTRY_BYTES)]
+    def _directory(self, entries: list[bytes]) -> bytes:
+        """A directory without a successor."""
+        return struct.pack(f"{self._order}H", len(entries)) + b"".join(entries) + bytes(4)
 
+    def _entries(self, offset: int) -> list[_Entry]:
+        """The entries of the directory at an offset, as far as they lie within the EXIF."""
+        if offset + 2 > len(self._exif):
+            return []
+        count = min(self._number("H", self._exif, offset), (len(self._exif) - offset - 2) // 12)
+        return [self._entry(self._exif[at : at + 12]) for at in range(offset + 2, offset + 2 + 12 * count, 12)]
 
-def _readable(exif: bytes, entries: list[bytes], name: str, order: str) -> list[bytes]:
-    """Those entries of a directory that are kept, whose values lie within the EXIF, and that are no pictures."""
-    readable, seen = [], set()
-    for entry in entries:
-        tag, size = _tag(entry, order), _value_size(entry, order)
-        # Of a tag that comes often only one value is looked at, or a small file could take minutes.
-        if tag not in KEPT[name] or tag in seen or not 0 < size <= MOST_VALUE_BYTES:
-            continue
-        seen.add(tag)
-        start = struct.unpack_from(f"{order}L", entry, 8)[0] if size > 4 else 0
-        value = exif[start : start + size] if size > 4 else entry[8:]
-        if len(value) >= size and not any(signature in value for signature in _PICTURE_SIGNATURES):
-            readable.append(entry)
-    return readable
+    def _entry(self, raw: bytes) -> _Entry:
+        tag, kind, count, offset = struct.unpack(f"{self._order}HHLL", raw)
+        return _Entry(raw, tag, _TYPE_SIZES.get(kind, 0) * count, offset)
 
-
-def _tag(entry: bytes, order: str) -> int:
-    """The tag of an entry."""
-    return struct.unpack_from(f"{order}H", entry)[0]
-
-
-def _value_size(entry: bytes, order: str) -> int:
-    """Bytes that an entry claims for its value; 0 where its type is unknown."""
-    kind, count = struct.unpack_from(f"{order}HL", entry, 2)
-    return _TYPE_SIZES.get(kind, 0) * count
+    def _readable(self, name: str, entries: list[_Entry]) -> list[_Entry]:
+        """The entries of a directory that are kept, whose values lie within the EXIF and hold no picture."""
+        readable, seen = [], set()
+        for entry in entries:
+            # Of each tag only the first entry is looked at; with thousands of them a small file could take minutes.
+            if entry.tag not in KEPT[name] or entry.tag in seen or not 0 < entry.size <= MOST_VALUE_BYTES:
+                continue
+            seen.add(entry.tag)
+            inline = entry.size <= 4
+            value = entry.raw[8:] if inline else self._exif[entry.offset : entry.offset + entry.size]
+            if len(value) >= entry.size and not any(signature in value for signature in _PICTURE_SIGNATURES):
+                readable.append(entry)
+        return readable

@@ -10,7 +10,8 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from grain_codec.formats.images.pictures import load_picture
+import numpy.typing as npt
+from grain_codec.formats.images.reading import load_picture
 from PIL import Image
 
 from grain_codec.errors import BadImage
@@ -21,7 +22,7 @@ FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BIL
 
 @dataclass(frozen=True)
 class Place:
-    """Where the bytes of an image are: a whole file, or a piece of a tar shard."""
+    """Where the bytes of an image are: a whole file, or a part of a tar shard."""
 
     path: Path
     member: str | None = None
@@ -46,10 +47,7 @@ class Place:
 
 
 class FaceSet:
-    """Faces on disk, as a sequence: each is read and decoded whenever it is asked for.
-
-    Can be handed to other processes.
-    """
+    """Faces on disk as a sequence, which can be pickled: each face is read and decoded when it is asked for."""
 
     def __init__(self, sources: list[Path], size: int, filter: str = "bicubic", most: int | None = None):
         """Looks for the images.
@@ -58,7 +56,7 @@ class FaceSet:
             sources: folders (searched recursively), uncompressed tar shards, or single images.
             size: side of every face in pixels.
             filter: how images of another size are resized, one of FILTERS, averaging when downwards.
-            most: only the first so many images.
+            most: only the first `most` images; None for all.
 
         Raises:
             BadImage: a source holds no image, or is a compressed shard; the text names it.
@@ -71,13 +69,13 @@ class FaceSet:
     def __len__(self) -> int:
         return len(self.places)
 
-    def __getitem__(self, index: int) -> np.ndarray:
+    def __getitem__(self, index: int) -> npt.NDArray[np.uint8]:
         """A face as uint8 `[3, size, size]`; raises BadImage, which names it, when it cannot be read."""
         place = self.places[index]
         return _decode(place.name, place.read(), self.size, self.filter)
 
 
-def read_face_set(sources: list[Path], size: int, workers: int = 4) -> np.ndarray:
+def read_face_set(sources: list[Path], size: int, workers: int = 4) -> npt.NDArray[np.uint8]:
     """Reads every image of the sources, resized to a square.
 
     Args:
@@ -91,11 +89,11 @@ def read_face_set(sources: list[Path], size: int, workers: int = 4) -> np.ndarra
     Raises:
         BadImage: a source holds no image, or an image cannot be read; the text names it.
     """
-    faces = []
+    faces: list[npt.NDArray[np.uint8]] = []
     with ThreadPoolExecutor(workers) as pool:
         encoded = _encoded_images(sources)
         while chunk := list(islice(encoded, 64 * workers)):
-            faces.extend(pool.map(lambda item: _decode(*item, size), chunk))
+            faces.extend(pool.map(lambda item: _decode(item[0], item[1], size), chunk))
     if not faces:
         raise BadImage(f"no image in {', '.join(map(str, sources))}")
     return np.stack(faces)
@@ -110,29 +108,33 @@ def _places_in(source: Path) -> Iterator[Place]:
     elif tarfile.is_tarfile(source):
         try:
             with tarfile.open(source, "r:") as shard:
-                for member in shard:
-                    if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
-                        yield Place(source, member.name, member.offset_data, member.size)
+                for member in _images_in(shard):
+                    yield Place(source, member.name, member.offset_data, member.size)
         except tarfile.ReadError as error:
             raise BadImage(f"{source}: a shard to be read piece by piece must not be compressed") from error
     else:
         yield Place(source)
 
 
+def _images_in(shard: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    return (member for member in shard if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES)
+
+
 def _encoded_images(sources: list[Path]) -> Iterator[tuple[str, bytes]]:
-    """Names and bytes of the images of all sources."""
+    """Names and bytes of the images of all sources; shards may be compressed."""
     for source in sources:
         if not source.is_dir() and tarfile.is_tarfile(source):
             with tarfile.open(source) as shard:
-                for member in shard:
-                    if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
-                        yield f"{source}:{member.name}", shard.extractfile(member).read()
+                for member in _images_in(shard):
+                    file = shard.extractfile(member)
+                    assert file is not None, "regular files have content"
+                    yield f"{source}:{member.name}", file.read()
         else:
             for place in _places_in(source):
                 yield place.name, place.read()
 
 
-def _decode(name: str, encoded: bytes, size: int, filter: str = "bicubic") -> np.ndarray:
+def _decode(name: str, encoded: bytes, size: int, filter: str = "bicubic") -> npt.NDArray[np.uint8]:
     """One image as uint8 `[3, size, size]`."""
     try:
         image = load_picture(encoded, name).convert("RGB").resize((size, size), FILTERS[filter])

@@ -24,7 +24,7 @@ import numpy as np
 from grain_codec.formats import container
 from grain_codec.formats.images.exif import PREFIX, without_prefix
 from grain_codec.formats.images.metadata import Metadata, clean, for_decoding
-from grain_codec.formats.images.pictures import read_face, upright
+from grain_codec.formats.images.reading import read_face, upright
 from grain_codec.formats.plugins.mime_type import MIME_TYPE, SUFFIX
 from PIL import Image, ImageFile
 

@@ -26,14 +26,14 @@ from grain_codec.cli import decode, encode, info, weights
 from grain_codec.cli.batch import paths
 from grain_codec.formats import container, png_carrier
 from grain_codec.formats.images import exif, xmp
-from grain_codec.formats.images import pictures as images
+from grain_codec.formats.images.reading import open_picture, read_face
+from grain_codec.models.payloads import coder_of
 from PIL import Image
 
 from grain_codec.coding.grid import LR_SAMPLES
 from grain_codec.errors import BadImage, Corrupt, GrainError, NotGrain, WrongModel
 from grain_codec.models.face1024.spec import Face1024Spec
 from grain_codec.models.face1024.thumbnail import ThumbnailTables, draw_thumbnail
-from grain_codec.models.payloads import coder_of
 from grain_codec.models.tensor_files import read_content
 from grain_codec.weights import MOST_HEADER_BYTES, read_model, write_file
 
@@ -65,9 +65,9 @@ def test_huge_pngs_are_refused_before_anything_is_allocated(side: int):
     with pytest.raises(NotGrain, match=f"{side}x{side}"):
         png_carrier.unpack(bomb)
     with pytest.raises(BadImage, match="bomb.png: .*(100 million pixels|damaged)"):
-        images.read_face(bomb, "bomb.png")
+        read_face(bomb, "bomb.png")
     assert peak_of(lambda: png_carrier.unpack(bomb)) < MIB
-    assert peak_of(lambda: images.read_face(bomb, "bomb.png")) < MIB
+    assert peak_of(lambda: read_face(bomb, "bomb.png")) < MIB
 
 
 def test_a_picture_just_beyond_the_bound_is_refused_by_its_header():
@@ -75,8 +75,8 @@ def test_a_picture_just_beyond_the_bound_is_refused_by_its_header():
     bomb = png_of(10_001, zlib.compress(bytes(10_001 * 10_002), 1))
     assert len(bomb) < MIB
     with pytest.raises(BadImage, match="10001x10001 is more than 100 million pixels"):
-        images.read_face(bomb, "bomb.png")
-    assert peak_of(lambda: images.read_face(bomb, "bomb.png")) < MIB
+        read_face(bomb, "bomb.png")
+    assert peak_of(lambda: read_face(bomb, "bomb.png")) < MIB
 
 
 def test_texts_in_a_picture_are_not_inflated_without_bound():
@@ -86,25 +86,25 @@ def test_texts_in_a_picture_are_not_inflated_without_bound():
     data = whole.getvalue()
     bomb = data[:33] + struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text)) + data[33:]
     with pytest.raises(BadImage, match="damaged"):
-        images.open_picture(bomb, "bomb.png")
-    assert peak_of(lambda: images.open_picture(bomb, "bomb.png")) < 8 * MIB
+        open_picture(bomb, "bomb.png")
+    assert peak_of(lambda: open_picture(bomb, "bomb.png")) < 8 * MIB
 
 
 def test_an_icon_is_as_large_as_what_it_holds_is(monkeypatch: pytest.MonkeyPatch):
     """Its directory says 16x16; the PNG in it says what it likes."""
     inner = png_of(200, zlib.compress(bytes(200 * 201)))
     icon = struct.pack("<HHH", 0, 1, 1) + struct.pack("<BBBBHHLL", 16, 16, 0, 0, 1, 8, len(inner), 22) + inner
-    assert images.open_picture(icon, "small.ico").size == (200, 200)
+    assert open_picture(icon, "small.ico").size == (200, 200)
     monkeypatch.setattr(images, "MOST_PIXELS", 10_000)
     with pytest.raises(BadImage, match="small.ico: 200x200 is more than"):
-        images.open_picture(icon, "small.ico")
+        open_picture(icon, "small.ico")
 
 
 def test_a_picture_that_is_a_program_is_not_run():
     """Pillow would start Ghostscript."""
     program = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\n(/etc/passwd) (r) file\n%%EOF\n"
     with pytest.raises(BadImage, match="EPS is a program"):
-        images.open_picture(program, "picture.eps")
+        open_picture(program, "picture.eps")
 
 
 def test_metadata_that_would_take_long_do_not():
@@ -259,7 +259,7 @@ def test_a_device_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch):
 
 def test_a_compressed_bomb_is_no_picture():
     with pytest.raises(BadImage):
-        images.read_face(gzip.compress(bytes(1 << 20)), "bomb.png")
+        read_face(gzip.compress(bytes(1 << 20)), "bomb.png")
 
 
 READ_IN_A_PROCESS = """

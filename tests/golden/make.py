@@ -18,7 +18,7 @@ import numpy as np
 import portable
 import tiny_model
 from grain_codec.formats import container
-from grain_codec.formats.alignment.alignment import Alignment
+from grain_codec.formats.alignment.placement import Alignment
 from grain_codec.formats.images.reading import read_face
 from grain_codec.models.payloads import SampleCoder, Samples
 from PIL import Image

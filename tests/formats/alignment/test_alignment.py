@@ -5,16 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from grain_codec.formats import container
-from grain_codec.formats.alignment.alignment import (
-    FEATHER,
-    Alignment,
-    cut,
-    empty_canvas,
-    ffhq_square,
-    find_alignment,
-    from_chunk,
-    paste,
-)
+from grain_codec.formats.alignment.cropping import FEATHER, cut, empty_canvas, paste
+from grain_codec.formats.alignment.placement import Alignment, ffhq_square, find_alignment, from_chunk
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 

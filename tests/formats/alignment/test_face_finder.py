@@ -10,8 +10,9 @@ import sys
 import numpy as np
 import pytest
 from grain_codec.formats.alignment import face_finder
-from grain_codec.formats.alignment.alignment import Alignment, paste
-from grain_codec.formats.images.pictures import resize_square
+from grain_codec.formats.alignment.cropping import paste
+from grain_codec.formats.alignment.placement import Alignment
+from grain_codec.formats.images.reading import resize_square
 
 from grain_codec.errors import BadImage
 

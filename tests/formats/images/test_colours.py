@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from grain_codec.formats.images.pictures import read_face, read_photo
+from grain_codec.formats.images.reading import read_face, read_photo
 from PIL import Image, ImageCms
 
 SIDE = 32

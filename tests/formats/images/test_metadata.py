@@ -19,7 +19,8 @@ from grain_codec.formats.images.metadata import (
     for_decoding,
     for_encoding,
 )
-from grain_codec.formats.images.pictures import open_picture, write_image
+from grain_codec.formats.images.reading import open_picture
+from grain_codec.formats.images.writing import write_image
 from PIL import Image, PngImagePlugin, features
 
 FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"]

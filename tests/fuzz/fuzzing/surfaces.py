@@ -22,19 +22,20 @@ from pathlib import Path
 
 import numpy as np
 from grain_codec.formats import container, png_carrier
-from grain_codec.formats.alignment import alignment
+from grain_codec.formats.alignment import placement
 from grain_codec.formats.images import exif, metadata, xmp
-from grain_codec.formats.images import pictures as images
+from grain_codec.formats.images.reading import open_picture, read_photo
+from grain_codec.formats.images.writing import write_image
+from grain_codec.models.payloads import MODELLED, PLAIN, FaceCoder, SampleCoder, Samples, coder_of
 from PIL import Image, PngImagePlugin
 
 from fuzzing import repair
 from fuzzing.bounds import within_bounds
-from grain_codec.codec import FaceFiles, read_chunks
+from grain_codec.codec import FileCodec, read_chunks
 from grain_codec.coding.grid import LR_SAMPLES
 from grain_codec.errors import GrainError
-from grain_codec.models.face1024.symbols import Symbols
+from grain_codec.models.face1024.symbols import Face1024Symbols
 from grain_codec.models.grain2022.spec import Grain2022Spec
-from grain_codec.models.payloads import MODELLED, PLAIN, FaceCoder, SampleCoder, Samples, coder_of
 from grain_codec.weights import load_networks, read_model, write_file
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
@@ -44,7 +45,7 @@ TINY_TABLES = GOLDEN / "tiny-tables.safetensors"
 SLOW = 224
 """First of the first bytes that stand for the published kind in inputs of the surface "entropy"."""
 
-PLACE = alignment.Alignment(640, 480, 1 << 14, 3 << 12, 1 << 13, 0)
+PLACE = placement.Alignment(640, 480, 1 << 14, 3 << 12, 1 << 13, 0)
 RAMP = np.add.outer(8 * np.arange(16), 7 * np.arange(16))[..., None].repeat(3, 2).astype(np.uint8)
 PACKET = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -78,9 +79,9 @@ def tiny_coder() -> FaceCoder:
 
 
 @functools.cache
-def tiny_files() -> FaceFiles:
+def tiny_files() -> FileCodec:
     """Reads and writes the files of that model."""
-    return FaceFiles(read_model(TINY_TABLES))
+    return FileCodec(read_model(TINY_TABLES))
 
 
 def face(seed: int, fine_quality: int = 6) -> Symbols:
@@ -100,7 +101,7 @@ def check_container(data: bytes) -> None:
         assert container.describe(data) and read_chunks(data) == stored.chunks
         if stored.fingerprint == files.model.coding_fingerprint:
             assert files.write(files.read(data), "grain", stored.chunks) == data
-        alignment.find_alignment(stored.chunks)
+        placement.find_alignment(stored.chunks)
 
 
 def container_seeds() -> list[bytes]:
@@ -203,24 +204,24 @@ def check_metadata(data: bytes) -> None:
             cleaned = xmp.clean(content, keep_gps)
             assert xmp.clean(cleaned, keep_gps) == cleaned if cleaned else True
         elif kind == 2:
-            place = alignment.from_chunk(content)
+            place = placement.from_chunk(content)
             assert place.to_chunk().content == content
             assert all(np.isfinite(place.box()))
         elif kind in (3, 4):
             _check_travel(content, container.EXIF if kind == 3 else container.XMP, keep_gps)
         else:
-            picture = images.open_picture(content, "a picture")
+            picture = open_picture(content, "a picture")
             if picture.width * picture.height <= 1 << 16:
                 metadata.for_encoding(picture, True, keep_gps)
-                images.read_photo(picture, "a picture")
+                read_photo(picture, "a picture")
 
 
 def _check_travel(content: bytes, tag: int, keep_gps: bool) -> None:
     """Metadata of an encoded face reach a decoded picture, and what is found there again can be encoded again."""
     for kind in ("PNG", "JPEG", "TIFF"):
         kept, _ = metadata.for_decoding((container.Chunk(tag, content),), kind)
-        written = images.write_image(RAMP, kind, kept)
-        metadata.for_encoding(images.open_picture(written, kind), True, keep_gps)
+        written = write_image(RAMP, kind, kept)
+        metadata.for_encoding(open_picture(written, kind), True, keep_gps)
 
 
 def metadata_seeds() -> list[bytes]:
@@ -234,7 +235,7 @@ def metadata_seeds() -> list[bytes]:
     whole = exif.without_prefix(stored.tobytes())
     seeds = [b"\0" + whole, b"\x80" + whole, b"\1" + PACKET, b"\2" + PLACE.to_chunk().content, b"\3" + whole]
     kept = metadata.Metadata(exif.clean(whole, True), xmp.clean(PACKET, True))
-    pictures = [b"\5" + images.write_image(RAMP, kind, kept) for kind in ("PNG", "JPEG", "TIFF", "WEBP")]
+    pictures = [b"\5" + write_image(RAMP, kind, kept) for kind in ("PNG", "JPEG", "TIFF", "WEBP")]
     return [*seeds, b"\4" + PACKET, *pictures]
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from grain_codec.formats.images.pictures import FORMATS, format_of_suffix, read_face, resize_square, write_image
+from grain_codec.formats.images.reading import read_face, resize_square
+from grain_codec.formats.images.writing import FORMATS, format_of_suffix, write_image
 from PIL import Image
 
 from grain_codec.errors import BadImage
