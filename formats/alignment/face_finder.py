@@ -38,7 +38,7 @@ _STARTS = tuple(
     for grown in (-0.03, 0.0, 0.03)
     for right, down in ((0.0, 0.0), (0.02, 0.02), (-0.02, 0.02))
 )
-"""Left, top and side of boxes to start from, in sides of the crop: the detector's box in FFHQ crops, and others near."""
+"""Boxes to start from, near the detector's box in an FFHQ crop: left, top and side, in sides of the crop."""
 
 CHECKED_SIDES = (256, 512)
 """Sides of the copies on which `is_misplaced` looks for a face; it tries the second where the first shows none."""

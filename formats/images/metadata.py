@@ -1,8 +1,8 @@
-"""Metadata that travel with a face: from a picture into chunks of the encoded file, and into a picture again.
+"""Metadata that travel with a face: from a picture into chunks of the encoded file, and into a decoded picture.
 
-EXIF and XMP travel where they are asked for, as far as `exif.clean` and `xmp.clean` let them. The ICC profile
-does not: pixels are converted to sRGB before they are encoded. Orientation does not either: they are turned
-upright. Nothing is written that was not parsed, neither when encoding nor when decoding.
+EXIF and XMP travel where the user asks for them, as far as `exif.clean` and `xmp.clean` keep them. The ICC profile and
+the orientation never do: the encoder converts all pixels to sRGB and turns them upright. Both when encoding and when
+decoding, only metadata that were parsed are written.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _EXIF_IN_PNG_TEXT = "Raw profile type exif"
 
 @dataclass(frozen=True)
 class Metadata:
-    """What describes a picture; empty where there is none.
+    """What describes a picture; empty where there is nothing.
 
     Attributes:
         exif: EXIF, from its TIFF header on.
@@ -42,7 +42,6 @@ class Metadata:
     xmp: bytes = b""
 
     def __bool__(self) -> bool:
-        """Whether there is any."""
         return bool(self.exif or self.xmp)
 
     def chunks(self) -> tuple[container.Chunk, ...]:
@@ -52,34 +51,32 @@ class Metadata:
 
 
 def collect(image: Image.Image) -> Metadata:
-    """EXIF and XMP of a picture that was loaded, as they are in its file; what cannot be found is empty."""
+    """EXIF and XMP of a loaded picture, as they are in its file; empty where Pillow finds none."""
     packet = image.info.get("xmp", b"")
     packet = packet.encode() if isinstance(packet, str) else packet
     return Metadata(_exif_of(image), packet if isinstance(packet, bytes) else b"")
 
 
 def clean(found: Metadata, keep_gps: bool) -> tuple[Metadata, tuple[str, ...]]:
-    """What may be kept of metadata, and a notice for each part that cannot be read and is left out."""
-    kept, notices = {}, []
+    """What may be kept of metadata, and a notice for each part that is left out because it cannot be read."""
+    kept, notices = found, []
     for name, module in (("exif", exif), ("xmp", xmp)):
         stored = getattr(found, name)
         try:
-            kept[name] = module.clean(stored, keep_gps) if stored else b""
+            cleaned = module.clean(stored, keep_gps) if stored else b""
         except Corrupt:
+            cleaned = b""
             notices.append(f"{name.upper()} left out: it is damaged or too large")
-    return Metadata(**kept), tuple(notices)
+        kept = replace(kept, **{name: cleaned})
+    return kept, tuple(notices)
 
 
 def for_encoding(image: Image.Image, keep: bool, keep_gps: bool) -> tuple[tuple[container.Chunk, ...], tuple[str, ...]]:
-    """What goes along with a picture that is encoded.
+    """Chunks for the face that is encoded from a loaded picture, and notices of what the user loses.
 
     Args:
-        image: a picture that was loaded.
         keep: whether metadata are kept at all.
         keep_gps: whether that includes the GPS position.
-
-    Returns:
-        Chunks for the encoded face, and notices of what its user loses.
     """
     found, notices = clean(collect(image), keep_gps=True)
     if not keep:
@@ -89,14 +86,10 @@ def for_encoding(image: Image.Image, keep: bool, keep_gps: bool) -> tuple[tuple[
 
 
 def for_decoding(chunks: tuple[container.Chunk, ...], format: str) -> tuple[Metadata, tuple[str, ...]]:
-    """What goes along with a picture that is written.
+    """What a decoded picture keeps of the metadata in an encoded face, and notices of what is left out.
 
     Args:
-        chunks: those of the encoded face.
         format: Pillow's name of the picture's format.
-
-    Returns:
-        The metadata that the format holds, and notices of what is left out.
     """
     contents = {chunk.tag: chunk.content for chunk in chunks}
     found = Metadata(contents.get(container.EXIF, b""), contents.get(container.XMP, b""))
@@ -111,17 +104,16 @@ def for_decoding(chunks: tuple[container.Chunk, ...], format: str) -> tuple[Meta
     return metadata, notices
 
 
-def save_options(metadata: Metadata, format: str) -> dict[str, object]:
+def save_options(metadata: Metadata, format: str) -> dict[str, Any]:
     """The options that make Pillow's `save` write metadata in a format."""
     if format == "TIFF":
         stored = Image.Exif()
         stored.load(metadata.exif)
         return {"exif": _copied(stored, {_XMP_IN_TIFF: metadata.xmp} if metadata.xmp else {})} if metadata else {}
-    options: dict[str, object] = {"exif": exif.PREFIX + metadata.exif} if metadata.exif else {}
+    options: dict[str, Any] = {"exif": exif.PREFIX + metadata.exif} if metadata.exif else {}
     if metadata.xmp and format == "PNG":
-        texts = PngImagePlugin.PngInfo()
-        texts.add_itxt(_XMP_IN_PNG, metadata.xmp.decode())
-        options["pnginfo"] = texts
+        options["pnginfo"] = PngImagePlugin.PngInfo()
+        options["pnginfo"].add_itxt(_XMP_IN_PNG, metadata.xmp.decode())
     elif metadata.xmp:
         options["xmp"] = metadata.xmp
     return options
@@ -134,30 +126,30 @@ def _exif_of(image: Image.Image) -> bytes:
         return exif.without_prefix(stored)
     try:
         if isinstance(text, str):
-            # ImageMagick's way: after the name and the length, hexadecimal digits.
+            # ImageMagick writes a name, a length and then hexadecimal digits.
             return exif.without_prefix(bytes.fromhex("".join(text.split("\n")[3:])))
-        # A TIFF is EXIF itself.
-        described = _copied(image.getexif())
+        # A TIFF has its EXIF among its own tags.
+        described = _copied(image.getexif(), {})
         return exif.without_prefix(described.tobytes()) if len(described) else b""
-    except Exception:  # broken EXIF raises struct.error, SyntaxError, TypeError, ... by the kind of damage
+    except Exception:  # Broken EXIF raises struct.error, SyntaxError, TypeError and others.
         return b""
 
 
-def _copied(stored: Image.Exif, more: dict[int, bytes] | None = None) -> Image.Exif:
-    """What may be kept of EXIF as Pillow reads it, and more tags of the main directory, for Pillow to write."""
+def _copied(stored: Image.Exif, added: dict[int, bytes]) -> Image.Exif:
+    """A copy for Pillow to write: what may be kept of EXIF that Pillow read, and tags added to its main directory."""
     copied = Image.Exif()
-    copied.update(_writable({tag: stored[tag] for tag in exif.KEPT["0th"] & stored.keys()}) | (more or {}))
+    copied.update(_writable({tag: stored[tag] for tag in exif.KEPT["0th"] & stored.keys()}) | added)
     for pointer, name in ((ExifTags.IFD.Exif, "Exif"), (ExifTags.IFD.GPSInfo, "GPS")):
         found = stored.get_ifd(pointer)
         directory = _writable({tag: found[tag] for tag in exif.KEPT[name] & found.keys()})
         if directory:
-            # Pillow looks for it in one place or the other, by what is written.
+            # Depending on the format, Pillow looks for the directory in one place or in the other.
             copied.get_ifd(pointer).update(directory)
             copied[pointer] = directory
     return copied
 
 
 def _writable(values: dict[int, Any]) -> dict[int, Any]:
-    """Values as Pillow has to be given them: it reads text of any encoding as Latin-1, and writes ASCII alone."""
+    """Values as Pillow can write them: it reads text of any encoding as Latin-1, but writes only ASCII."""
     texts = {tag: value for tag, value in values.items() if isinstance(value, str) and not value.isascii()}
     return values | {tag: value.encode("latin-1", "replace") for tag, value in texts.items()}

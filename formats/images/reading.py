@@ -68,11 +68,20 @@ def load_picture(source: bytes, name: str) -> Image.Image:
     if announced.format == "EPS":
         # Pillow would let Ghostscript run it.
         raise BadImage(f"{name}: EPS is a program that draws, not a picture")
-    _check_size(announced, name)
+    check_size(announced, name)
     image = _decoded(source, name, header_only=False)
     # An icon can hold pictures of other sizes than its header says.
-    _check_size(image, name)
+    check_size(image, name)
     return image
+
+
+def check_size(image: Image.Image, name: str) -> None:
+    """Raises BadImage for a picture with too many pixels or too few."""
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        raise BadImage(f"{name}: {width}x{height} is more than {MOST_PIXELS // 1_000_000} million pixels")
+    if min(width, height) < LEAST_SIDE:
+        raise BadImage(f"{name}: {width}x{height} is smaller than {LEAST_SIDE}x{LEAST_SIDE}")
 
 
 def upright(image: Image.Image) -> Image.Image:
@@ -96,14 +105,6 @@ def _without_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-def _check_size(image: Image.Image, name: str) -> None:
-    width, height = image.size
-    if width * height > MOST_PIXELS:
-        raise BadImage(f"{name}: {width}x{height} is more than {MOST_PIXELS // 1_000_000} million pixels")
-    if min(width, height) < LEAST_SIDE:
-        raise BadImage(f"{name}: {width}x{height} is smaller than {LEAST_SIDE}x{LEAST_SIDE}")
 
 
 def _decoded(source: bytes, name: str, header_only: bool) -> Image.Image:

@@ -1,11 +1,13 @@
-"""XMP of a photograph, cut down to what may travel with the encoded face.
+"""XMP of a photograph, reduced to what may travel with the encoded face.
 
-XMP is XML. It is read without a document type, so without entities, and written anew property by property.
-Left out, whatever is asked for: embedded thumbnails and other pictures; orientation, sizes and colour space
-of the original's pixels, which are upright sRGB by now; what refers to other parts of the original file. The
-GPS position is kept only where that is asked for.
+XMP is XML. The reader refuses document types, and with them entities, and writes a new packet property by property.
+The GPS position is kept only where the caller asks for it. Never kept are
 
-Properties are known by their local names alone: a position is one under any prefix.
+- embedded thumbnails and other pictures;
+- orientation, sizes and colour space of the original's pixels, since the encoded pixels are upright sRGB;
+- what refers to other parts of the original file.
+
+Properties are recognised by their names without the prefix, since any prefix may stand for any namespace.
 """
 
 from __future__ import annotations
@@ -18,10 +20,10 @@ from xml.sax.saxutils import escape, quoteattr
 from grain_codec.errors import Corrupt
 
 MOST_BYTES = (1 << 19) - 16
-"""Bound on XMP before and after, just under half of what a .grain file has for chunks; a JPEG holds an eighth."""
+"""Limit on XMP before and after: just under half of what a .grain file has for chunks; a JPEG holds an eighth."""
 
 MOST_DEPTH = 64
-"""Bound on elements within elements; real XMP has about ten levels."""
+"""Limit on nested elements; real XMP has about ten levels."""
 
 _POSITION = re.compile(r"gps|geo|latitude|longitude|^(lat|lon|long|lng)$", re.IGNORECASE)
 
@@ -30,22 +32,22 @@ _OF_THE_ORIGINAL = re.compile(
     r"|^orientation$|^imagewidth$|^imagelength$|^pixel[xy]dimension$|^colorspace$|^iccprofile$",
     re.IGNORECASE,
 )
-"""Pictures in the metadata, and what is not true of the encoded face or refers to what was left behind."""
+"""Properties that hold pictures, are not true of the encoded face, or refer to what does not travel."""
 
 _ENCODED_PICTURE = re.compile(r"[A-Za-z0-9+/=_-]{400}")
-"""A run of characters that no words have; pictures are embedded in base64."""
+"""A picture in base64: a run of characters that is longer than any word."""
 
 _LINE_ENDS = re.compile(r"[\r\n\t]")
 
 _STRUCTURE = frozenset({"xmpmeta", "RDF", "Description", "Bag", "Seq", "Alt", "li"})
-"""Elements that hold properties rather than being some."""
+"""Elements that hold properties and are none themselves."""
 
 _ABOUT_THE_PACKET = re.compile(r"^xmlns(:|$)|(^|:)(about|xmptk|parseType|lang|resource|toolkit)$")
-"""Attributes that are no properties."""
+"""Attributes that are not properties."""
 
 
 def clean(xmp: bytes, keep_gps: bool) -> bytes:
-    """What may be kept of some XMP.
+    """Reduces XMP to what may be kept of it.
 
     Args:
         xmp: the packet, in UTF-8.
@@ -55,10 +57,10 @@ def clean(xmp: bytes, keep_gps: bool) -> bytes:
         XMP without the wrapper of its packet; empty where no property is left. Cleaning it again changes nothing.
 
     Raises:
-        Corrupt: it is no XMP, or is larger or deeper than any is.
+        Corrupt: it is no XMP, too large or nested too deeply.
     """
     cleaned = _Cleaner(keep_gps).run(xmp) if len(xmp) <= MOST_BYTES else xmp
-    # What is written anew can be longer: it has more escapes.
+    # The new packet can be longer than the old one, because it escapes more characters.
     if len(cleaned) > MOST_BYTES:
         raise Corrupt(f"the XMP has {len(cleaned)} bytes, more than {MOST_BYTES}")
     return cleaned
@@ -66,7 +68,13 @@ def clean(xmp: bytes, keep_gps: bool) -> bytes:
 
 @dataclass
 class _Element:
-    """An element that is being read: how much was written and kept before it, and the text in it."""
+    """An element that is being read.
+
+    Attributes:
+        written: pieces of the new packet before the element.
+        properties: kept properties before the element.
+        text: the text in the element so far.
+    """
 
     written: int
     properties: int
@@ -74,7 +82,7 @@ class _Element:
 
 
 class _Cleaner:
-    """Writes XMP anew while it is parsed, leaving out what is not kept."""
+    """Writes a new packet while it parses the old one."""
 
     def __init__(self, keep_gps: bool):
         self._keep_gps = keep_gps
@@ -84,8 +92,8 @@ class _Cleaner:
         self._left_out_at: int | None = None
 
     def run(self, xmp: bytes) -> bytes:
-        """The XMP without what is left out; see `clean`."""
-        # An encoding that is given overrules what the document says of itself.
+        """The new packet; see `clean`."""
+        # This encoding overrules the one that the document declares.
         parser = expat.ParserCreate("utf-8")
         parser.buffer_text, parser.buffer_size = True, MOST_BYTES
         parser.ordered_attributes = True
@@ -102,7 +110,7 @@ class _Cleaner:
         raise Corrupt("the XMP has a document type, which XMP has not")
 
     def _start(self, name: str, attributes: list[str]) -> None:
-        """The start of an element; `attributes` are names and values by turns."""
+        """Handles the start of an element; `attributes` are names and values by turns."""
         if not self._open and _local(name) not in ("xmpmeta", "xapmeta", "RDF"):
             raise Corrupt("the XMP does not start as such")
         if len(self._open) == MOST_DEPTH:
@@ -120,7 +128,7 @@ class _Cleaner:
         self._written.append(">")
 
     def _attribute(self, name: str, value: str) -> None:
-        """An attribute of an element that is kept."""
+        """Handles an attribute of an element that is kept."""
         is_property = not _ABOUT_THE_PACKET.search(name)
         if _local(name) == "xmptk" or (is_property and not self._keeps(name)) or _holds_picture(value):
             return
@@ -128,20 +136,20 @@ class _Cleaner:
         self._written.append(f" {name}={quoteattr(value)}")
 
     def _text(self, text: str) -> None:
-        """Text between elements; that which is only there to indent them is left out."""
+        """Handles text; what only indents elements is left out."""
         if self._left_out_at is None and not text.isspace():
             self._open[-1].text.append(text)
             self._written.append(escape(text, {"\r": "&#13;"}))
 
     def _end(self, name: str) -> None:
-        """The end of an element."""
+        """Handles the end of an element."""
         depth, element = len(self._open), self._open.pop()
         if self._left_out_at is not None:
             self._left_out_at = None if self._left_out_at == depth else self._left_out_at
         elif _holds_picture("".join(element.text)):
             del self._written[element.written :]
             self._properties = element.properties
-        elif self._written[-1] == ">":  # nothing came after its own start
+        elif self._written[-1] == ">":  # The element is empty.
             self._written[-1] = "/>"
         else:
             self._written.append(f"</{name}>")
@@ -158,5 +166,5 @@ def _local(name: str) -> str:
 
 
 def _holds_picture(text: str) -> bool:
-    """Whether a value is, or holds, something in base64 that is too long for a number or a name."""
+    """Whether a value contains base64 that is too long for a number or a name."""
     return bool(_ENCODED_PICTURE.search(_LINE_ENDS.sub("", text)))

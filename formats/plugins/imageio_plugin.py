@@ -4,8 +4,8 @@
     pixels = imageio.v3.imread("face.grain")
     data = imageio.v3.imwrite("<bytes>", pixels, extension=".grain", max_bytes=300)
 
-Options and errors are those of `grain_codec.formats.plugins.pillow_plugin`. A file that imageio could not write in
-full is left behind empty, as with its other formats.
+Options and errors are those of `pillow_plugin`. Where writing fails, imageio leaves an empty file behind, as it does
+for other formats.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from grain_codec.formats.plugins.pillow_plugin import DESCRIPTION, FORMAT, regis
 
 
 def register_imageio() -> None:
-    """Makes imageio read and write `.grain` files; a second call changes nothing.
+    """Lets imageio read and write `.grain` files; a second call changes nothing.
 
     Raises:
         ImportError: imageio is not installed.
@@ -23,7 +23,7 @@ def register_imageio() -> None:
     from imageio.config import FileExtension, known_extensions
 
     register_grain_opener()
-    # Without an entry imageio asks every backend it has, and cannot tell one for "<bytes>".
+    # Without an entry imageio tries all its backends, and it finds none for "<bytes>".
     known_extensions.setdefault(
         SUFFIX, [FileExtension(name=FORMAT, extension=SUFFIX, priority=["pillow"], description=DESCRIPTION)]
     )

@@ -1,6 +1,6 @@
-"""The media type of a `.grain` file, for programs that ask for one.
+"""The media type of a `.grain` file.
 
-`register` tells Python. For the rest of a system, the folder `mime` beside this file holds
+`register` adds it to Python's `mimetypes`. For other programs, the folder `mime` beside this file holds
 
     grain.xml      for desktops: `xdg-mime install --novendor grain.xml`
     grain.magic    for file(1): `file -m grain.magic FACE.grain`, or appended to ~/.magic
@@ -19,5 +19,5 @@ FOLDER = Path(__file__).parent / "mime"
 
 
 def register() -> None:
-    """Makes the standard `mimetypes` know `.grain` files, both ways; a second call changes nothing."""
+    """Adds the type and the suffix to Python's `mimetypes`; a second call changes nothing."""
     mimetypes.add_type(MIME_TYPE, SUFFIX)

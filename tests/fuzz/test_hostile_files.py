@@ -264,7 +264,7 @@ def test_a_compressed_bomb_is_no_picture():
 
 READ_IN_A_PROCESS = """
 import resource, sys
-from grain_codec.formats.images import read_face
+from grain_codec.formats.images.reading import read_face
 read_face(open(sys.argv[1], "rb").read(), "bomb.png")
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

@@ -119,7 +119,7 @@ def test_the_networks_type_changes_pixels_alone(codec: Codec):
 ENCODE = """
 import sys, torch
 from grain_codec.codec import load_model
-from grain_codec.formats.images import read_face
+from grain_codec.formats.images.reading import read_face
 torch.set_num_threads(int(sys.argv[2]))
 codec = load_model(device="cpu")
 face = read_face(open(sys.argv[1], "rb").read(), "face")

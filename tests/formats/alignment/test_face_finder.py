@@ -132,7 +132,7 @@ def test_missing_packages_are_named_with_the_way_to_get_them(monkeypatch: pytest
 @needs_models
 def test_nothing_is_imported_before_a_face_is_looked_for() -> None:
     code = (
-        "import sys; from grain_codec.formats import face_finder; assert face_finder.available();"
+        "import sys; from grain_codec.formats.alignment import face_finder; assert face_finder.available();"
         "assert not {'dlib', 'face_recognition_models', 'torch'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
