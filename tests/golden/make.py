@@ -1,10 +1,10 @@
-"""Makes the golden files anew, after the shipped weights or the format have changed.
+"""Writes all golden files again, after the shipped weights or the format have changed.
 
     python tests/golden/make.py
 
-Files of the shipped model are made of faces in examples/, those of the tiny model and of the published kind's
-coder of whole numbers, so that these two change only with the format. Encoders compute in floats and may give
-other files on another machine; what a file decodes to is the same everywhere, and that is what is tested.
+Faces in examples/ give the files of the shipped model. The tiny model and the coder of the published family encode
+whole numbers, so their files change only with the format. Encoders compute in floats and may write other files on
+another machine; every machine decodes a file to the same result, and that is what the tests compare.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ import tiny_model
 from grain_codec.formats import container
 from grain_codec.formats.alignment.placement import Alignment
 from grain_codec.formats.images.reading import read_face
-from grain_codec.models.payloads import SampleCoder, Samples
 from PIL import Image
 
 from grain_codec.codec import FileCodec, load_model
-from grain_codec.models.face1024.symbols import CELLS, Symbols
+from grain_codec.models.face1024.contexts import CELLS
+from grain_codec.models.face1024.symbols import Face1024Symbols
+from grain_codec.models.grain2022.coder import MODELLED, Grain2022Coder, Grain2022Symbols
 from grain_codec.settings import EncodeSettings
 from grain_codec.weights import read_model
 
@@ -38,7 +39,7 @@ SHIPPED: dict[str, dict[str, Any]] = {
     "otis-q3.grain.png": {"quality": 3, "carrier": "png"},
     "rafael-q6.grain.png": {"quality": 6, "carrier": "png"},
 }
-"""Files of the shipped model, by the first words of their names of an example face each."""
+"""Files of the shipped model and the settings they are written with; the first word names the example face."""
 
 CHUNKS = (
     container.Chunk(container.XMP, b"<rdf:RDF/>"),
@@ -49,14 +50,19 @@ Golden = tuple[bytes, np.ndarray, Any]
 """A file, its LR image uint8 `[16, 16, 3]`, and its symbols."""
 
 
+def golden(files: FileCodec, data: bytes) -> Golden:
+    """A file with its LR image and its symbols."""
+    face = files.read(data)
+    return data, files.lr_image(face), face.symbols
+
+
 def shipped() -> dict[str, Golden]:
     """Example faces as the shipped model encodes them."""
     codec, made = load_model(device="cpu"), {}
     for name, options in SHIPPED.items():
         source = EXAMPLES / f"{name.partition('-')[0]}.jpg"
         data = codec.encode(read_face(source.read_bytes(), source.name), EncodeSettings(**options))
-        symbols = codec.files.read(data)
-        made[name] = data, codec.files.low_resolution(symbols), symbols
+        made[name] = golden(codec.files, data)
     return made
 
 
@@ -71,11 +77,11 @@ def tiny() -> dict[str, Golden]:
     ):
         thumbnail = tiny_model.whole_numbers(spec.thumbnail_components, 3 * most, 7)
         details = tiny_model.whole_numbers(CELLS * spec.detail_components, most, 8)
-        # One in nine of the wild ones, so that they fit in a file.
+        # Only every ninth of the wild levels is kept, so that they fit in a file.
         details *= (np.arange(len(details)) % 9 == 0) | (most < 9)
-        symbols = Symbols(thumbnail, details.reshape(CELLS, -1), quality)
-        data = files.write(symbols, "png" if name.endswith("png") else "grain", chunks)
-        made[f"tiny-{name}"] = data, files.low_resolution(symbols), symbols
+        symbols = Face1024Symbols(thumbnail, details.reshape(CELLS, -1), quality)
+        settings = EncodeSettings(carrier="png" if name.endswith("png") else "grain", chunks=chunks)
+        made[f"tiny-{name}"] = golden(files, files.write(symbols, files.coder.encode(symbols), settings))
     return made
 
 
@@ -92,10 +98,10 @@ def published() -> dict[str, Golden]:
     }
     made = {}
     for name, picture in pictures.items():
-        symbols = Samples(picture.astype(np.uint8))
-        fine_quality, payload = SampleCoder().encode(symbols)
-        assert fine_quality == 0
-        data = container.pack(container.StoredFace(fine_quality, bytes(3), payload))
+        symbols = Grain2022Symbols(picture.astype(np.uint8))
+        payload = Grain2022Coder().encode(symbols)
+        assert payload.fine_quality == MODELLED
+        data = container.pack(container.StoredFace(payload.fine_quality, bytes(3), payload.data))
         made[f"published-{name}.grain"] = data, symbols.pixels, symbols
     return made
 

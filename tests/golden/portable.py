@@ -1,8 +1,8 @@
-"""Decodes the golden files with nothing but Python and numpy, and compares: for other Pythons and other processors.
+"""Decodes the golden files with nothing but Python and numpy, to compare other Pythons and other processors.
 
     python3.13 tests/golden/portable.py
 
-It needs no installation and neither torch, Pillow nor safetensors. Carriers, which are PNGs, are left to the tests.
+It needs no installation, and neither torch, Pillow nor safetensors. Only the tests decode the carriers, which are PNGs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import struct
 import sys
 import tempfile
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ NUMBERS = {"U8": "<u1", "I8": "<i1", "I16": "<i2", "I32": "<i4", "F16": "<f2"}
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
-    """Header texts and tensors of a weights file, by the letter of the format; our own files need no checks."""
+    """Header texts and tensors of a weights file, without any checks, since they are our own."""
     data = path.read_bytes()
     (length,) = struct.unpack_from("<Q", data)
     header = json.loads(data[8 : 8 + length])
@@ -45,80 +44,74 @@ def digest_of_pixels(pixels: np.ndarray) -> str:
 
 
 def digest_of_symbols(symbols: Any) -> str:
-    """SHA-256 of a face's symbols: as text the fine quality, thumbnail levels and detail levels, or the samples."""
+    """SHA-256 of a face's symbols: of fine quality, thumbnail levels and detail levels as text, or of the samples."""
     if hasattr(symbols, "pixels"):
         return digest_of_pixels(symbols.pixels)
     levels = [symbols.fine_quality, *symbols.thumbnail.tolist(), *symbols.details.reshape(-1).tolist()]
     return hashlib.sha256(" ".join(map(str, levels)).encode()).hexdigest()
 
 
-class Decoder:
-    """The integer half of a model: payload to symbols and LR image."""
+def read_coder(path: Path | None) -> Any:
+    """What goes between payloads, symbols and LR images.
 
-    def __init__(self, path: Path | None):
-        """`path` is of a weights file of the kind of face-1024; None stands for the published kind."""
-        if path is None:
-            return
-        from grain_codec.models.face1024.symbols import SymbolCoder, SymbolTables
-        from grain_codec.models.face1024.thumbnail import ThumbnailTables
-        from grain_codec.models.registry import read_spec
+    Args:
+        path: a weights file of the family of face-1024; None stands for the published family.
+    """
+    from grain_codec.models.grain2022.coder import Grain2022Coder
+    from grain_codec.models.registry import family_of, read_spec
 
-        texts, tensors = read_safetensors(path)
-        names = ("thumbnail_scales", "detail_scales", "thumbnail_context", "detail_context", "cumulative")
-        spec = read_spec(texts["spec"])
-        self.levels = SymbolCoder(spec, SymbolTables(**{name: tensors[f"tables.{name}"] for name in names}))
-        mean, basis = (tensors[f"networks.rescaling.thumbnail_{name}"] for name in ("mean", "basis"))
-        self.thumbnails = ThumbnailTables(mean, basis, tensors["tables.thumbnail_steps"])
-        self.thumbnails.check(spec)
+    if path is None:
+        return Grain2022Coder()
+    texts, tensors = read_safetensors(path)
+    spec = read_spec(texts["spec"])
+    return family_of(spec).coder(spec, tensors)
 
-    def decode(self, data: bytes) -> tuple[Any, np.ndarray]:
-        """Symbols and LR image of a .grain file, which has to be what is written of its symbols."""
-        from grain_codec.formats import container
 
-        from grain_codec.coding import lr_image as low_resolution
-        from grain_codec.models.grain2022 import lossless
+def decode(coder: Any, data: bytes) -> tuple[Any, np.ndarray]:
+    """Symbols and LR image of a .grain file; writing them must give the same file, and the image the same payload."""
+    from grain_codec.formats import container
 
-        stored = container.unpack(data)
-        assert container.pack(stored) == data
-        if not hasattr(self, "levels"):
-            pixels = lossless.decode(stored.payload)
-            return SimpleNamespace(pixels=pixels), pixels
-        symbols = self.levels.decode(stored.payload, stored.fine_quality)
-        thumbnail = low_resolution.draw_thumbnail(symbols.thumbnail, symbols.fine_quality, self.thumbnails)
-        shown = low_resolution.embed(stored.payload, thumbnail)
-        assert low_resolution.extract(shown) == stored.payload
-        return symbols, shown
+    from grain_codec.models.family import Payload
+
+    stored = container.unpack(data)
+    assert container.pack(stored) == data
+    payload = Payload(stored.fine_quality, stored.payload)
+    symbols = coder.decode(payload)
+    pixels = coder.to_lr_image(symbols, payload)
+    if not hasattr(symbols, "pixels"):
+        assert coder.from_lr_image(pixels, stored.fine_quality)[1] == payload
+    return symbols, pixels
 
 
 def weights_of(model: str) -> Path | None:
-    """The weights file of a model's name in the manifest; None for the published kind."""
+    """The weights file of a model in the manifest; None for the published family."""
     if model == "published":
         return None
     return TINY_TABLES if model == "tiny" else next((REPOSITORY / "grain_codec" / "zoo").glob(f"{model}-*.safetensors"))
 
 
 def mismatches() -> list[str]:
-    """Names of the golden .grain files that give other symbols or another LR image than they should."""
-    wrong, decoders = [], {}
+    """Names of the golden .grain files that decode to other symbols or another LR image than the manifest says."""
+    wrong, coders = [], {}
     for entry in json.loads(MANIFEST.read_text(encoding="utf-8")):
         if not entry["file"].endswith(".grain"):
             continue
-        decoder = decoders.setdefault(entry["model"], Decoder(weights_of(entry["model"])))
-        symbols, shown = decoder.decode((FILES / entry["file"]).read_bytes())
-        found = digest_of_symbols(symbols), digest_of_pixels(shown)
+        if entry["model"] not in coders:
+            coders[entry["model"]] = read_coder(weights_of(entry["model"]))
+        symbols, pixels = decode(coders[entry["model"]], (FILES / entry["file"]).read_bytes())
+        found = digest_of_symbols(symbols), digest_of_pixels(pixels)
         if found != (entry["symbols"], entry["low_resolution"]):
             wrong.append(entry["file"])
     return wrong
 
 
 def main() -> None:
-    """Puts the package together as it is installed, decodes, and says what came of it."""
+    """Links the package together under its installed names, decodes all files and reports the result."""
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / "grain_codec"
         package.mkdir()
-        for path in (REPOSITORY / "grain_codec").glob("*.py"):
-            (package / path.name).symlink_to(path)
-        (package / "formats").symlink_to(REPOSITORY / "formats", target_is_directory=True)
+        for path in (REPOSITORY / "formats", *(REPOSITORY / "grain_codec").iterdir()):
+            (package / path.name).symlink_to(path, target_is_directory=path.is_dir())
         sys.path.insert(0, folder)
         sys.dont_write_bytecode = True
         wrong = mismatches()

@@ -1,4 +1,4 @@
-"""Golden files: what was written once is read the same everywhere, and nothing that torch is set to matters."""
+"""Golden files decode to the same symbols and LR images everywhere, whatever torch is set to."""
 
 from __future__ import annotations
 
@@ -16,34 +16,35 @@ import pytest
 import tiny_model
 import torch
 from grain_codec.formats import container
-from grain_codec.models.payloads import SampleCoder
 from PIL import Image
 
 from grain_codec.codec import Codec, FileCodec
+from grain_codec.models.family import Payload
+from grain_codec.models.grain2022.coder import Grain2022Coder
 from grain_codec.settings import EncodeSettings
 from grain_codec.weights import fingerprint_of, read_model
 
 MANIFEST = json.loads(portable.MANIFEST.read_text(encoding="utf-8"))
 PYTHONS_VARIABLE = "GRAIN_OTHER_PYTHONS"
-"""Environment variable with interpreters, or wrappers around them, that run `portable.py`; as PATH is written."""
+"""Environment variable that lists interpreters, or wrappers around them, for `portable.py`; separated as in PATH."""
 
 BY_FILE = pytest.mark.parametrize("entry", MANIFEST, ids=[entry["file"] for entry in MANIFEST])
 
 
 def read(entry: dict[str, str]) -> tuple[str, np.ndarray]:
-    """Digest of the symbols of a golden file, and its LR image, by the package's own ways."""
+    """Digest of the symbols of a golden file, and its LR image, as the package reads them."""
     data, weights = (portable.FILES / entry["file"]).read_bytes(), portable.weights_of(entry["model"])
     if weights is None:
         stored = container.unpack(data)
-        symbols = SampleCoder().decode(stored.fine_quality, stored.payload)
+        symbols = Grain2022Coder().decode(Payload(stored.fine_quality, stored.payload))
         return portable.digest_of_symbols(symbols), symbols.pixels
     files = FileCodec(read_model(weights))
-    symbols = files.read(data)
-    return portable.digest_of_symbols(symbols), files.low_resolution(symbols)
+    face = files.read(data)
+    return portable.digest_of_symbols(face.symbols), files.lr_image(face)
 
 
 def check(entry: dict[str, str]) -> None:
-    """Compares a golden file's symbols and LR image with what was found when it was made."""
+    """Compares a golden file's symbols and LR image with those in the manifest."""
     symbols, pixels = read(entry)
     found = {"symbols": symbols, "low_resolution": portable.digest_of_pixels(pixels)}
     assert found == {name: entry[name] for name in found}
@@ -63,7 +64,7 @@ def test_symbols_and_lr_image_are_the_same_everywhere(entry: dict[str, str]):
 
 
 def test_the_tiny_model_is_made_the_same_everywhere(tmp_path: Path):
-    """Spec and tensors; the order of the entries in a safetensors header is any."""
+    """Spec and tensors are compared, because a safetensors header lists its entries in any order."""
     tiny_model.write(tmp_path / "made.safetensors")
     made, kept = (read_model(path) for path in (tmp_path / "made.safetensors", portable.TINY_TABLES))
     assert made.spec == kept.spec and made.tensors.keys() == kept.tensors.keys()
@@ -80,8 +81,8 @@ def test_the_byte_order_of_tables_in_memory_does_not_matter():
     files = FileCodec(type(model)(model.path, model.spec, "", swapped))
     data = (portable.FILES / "tiny-busy.grain").read_bytes()
     expected = FileCodec(model).read(data)
-    assert portable.digest_of_symbols(files.read(data)) == portable.digest_of_symbols(expected)
-    assert np.array_equal(files.low_resolution(expected), FileCodec(model).low_resolution(expected))
+    assert portable.digest_of_symbols(files.read(data).symbols) == portable.digest_of_symbols(expected.symbols)
+    assert np.array_equal(files.lr_image(expected), FileCodec(model).lr_image(expected))
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_threads_and_float_types_change_nothing(threads: int, dtype: torch.dtype
 
 
 def test_the_networks_type_changes_pixels_alone(codec: Codec):
-    """The same symbols, drawn in bfloat16: another picture by a few levels, of the same file."""
+    """Drawn in bfloat16 the same symbols give a picture that differs by a few levels."""
     entry = MANIFEST[0]
     data = (portable.FILES / entry["file"]).read_bytes()
     plain = codec.decode(data)
@@ -113,17 +114,18 @@ def test_the_networks_type_changes_pixels_alone(codec: Codec):
     halved.networks.to(torch.bfloat16).to(torch.float32)
     drawn = halved.decode(data)
     assert not np.array_equal(plain, drawn) and np.abs(plain.astype(int) - drawn).mean() < 4
-    assert portable.digest_of_symbols(halved.files.read(data)) == entry["symbols"]
+    assert portable.digest_of_symbols(halved.files.read(data).symbols) == entry["symbols"]
 
 
 ENCODE = """
 import sys, torch
 from grain_codec.codec import load_model
 from grain_codec.formats.images.reading import read_face
+from grain_codec.settings import EncodeSettings
 torch.set_num_threads(int(sys.argv[2]))
 codec = load_model(device="cpu")
 face = read_face(open(sys.argv[1], "rb").read(), "face")
-files = [codec.encode_face(face, max_bytes=300), codec.encode_face(face, 1, effort=1)]
+files = [codec.encode(face, EncodeSettings(max_bytes=300)), codec.encode(face, EncodeSettings(quality=1, effort=1))]
 sys.stdout.write(" ".join(data.hex() for data in files))
 """
 

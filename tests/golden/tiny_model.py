@@ -1,4 +1,4 @@
-"""A model of the least sizes, made in integer arithmetic: the same bytes everywhere, and none to be trained."""
+"""A model of the smallest sizes, computed in integers, so that it is the same everywhere and needs no training."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 
 from grain_codec.coding.grid import LR_SAMPLES
 from grain_codec.coding.range_coder import ALPHABET, TOTAL_BITS
+from grain_codec.models.face1024.contexts import CELLS, CLASSES, COMPONENT_BANDS
 from grain_codec.models.face1024.spec import Face1024Spec
-from grain_codec.models.face1024.symbols import ANCHOR_SPACING, CELLS, CLASSES, COMPONENT_BANDS
+from grain_codec.models.face1024.symbols import ANCHOR_SPACING
 from grain_codec.weights import write_file
 
 SPEC = Face1024Spec(
@@ -52,7 +53,7 @@ def cumulative() -> np.ndarray:
 
 
 def tensors() -> dict[str, np.ndarray]:
-    """What symbols, payload and LR image depend on."""
+    """The tensors that symbols, payload and LR image depend on."""
     anchors = SPEC.fine_qualities // ANCHOR_SPACING + 1
     bands, components = len(COMPONENT_BANDS) + 1, SPEC.thumbnail_components
     scales = whole_numbers(anchors * components, 12, 1).reshape(anchors, components) + 60
@@ -71,5 +72,5 @@ def tensors() -> dict[str, np.ndarray]:
 
 
 def write(path: Path) -> None:
-    """Writes the model's weights file, without what networks alone need: it decodes, and draws nothing."""
+    """Writes the model's weights file without networks: it decodes symbols, but draws no faces."""
     write_file(path, SPEC, tensors(), ORIGIN)
