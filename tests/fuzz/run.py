@@ -1,11 +1,11 @@
-"""Fuzzes one surface for a time: with atheris, guided by coverage, or with hypothesis.
+"""Fuzzes one surface for some minutes: with atheris, which is guided by coverage, or with hypothesis.
 
     python tests/fuzz/run.py container --minutes 10
     python tests/fuzz/run.py container --minutes 10 --hypothesis
 
-An input that does what none may do ends the run and is left in the working directory, or is printed. It belongs
-into tests/fuzz/corpus/SURFACE once the fault is mended. `pip install atheris` where it is missing; it is not one
-of the packages that the tests need.
+An input that breaks a rule ends the run; atheris leaves it in the working directory, hypothesis prints it. Once the
+fault is corrected, add the input to tests/fuzz/corpus/SURFACE. The tests do not need atheris; `pip install atheris`
+installs it.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def fuzz_with_hypothesis(name: str, minutes: float) -> None:
 
 
 def committed(name: str) -> list[bytes]:
-    """The inputs of former runs that are kept."""
+    """Inputs of earlier runs that were added to the corpus."""
     return [path.read_bytes() for path in sorted((CORPUS / name).glob("*"))]
 
 

@@ -1,4 +1,4 @@
-"""Attacks by name: bombs, headers that lie, tables that are none, texts that command terminals, endless streams."""
+"""Particular attacks: compression bombs, false sizes, unusable tables, terminal commands in texts, endless streams."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import sys
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,10 @@ from fuzzing.mutation import apply, random_edit
 from fuzzing.repair import png as with_checksums
 from fuzzing.surfaces import PACKET, TINY_TABLES
 from grain_codec.cli import decode, encode, info, weights
-from grain_codec.cli.batch import paths
+from grain_codec.cli.batch.files import inputs
 from grain_codec.formats import container, png_carrier
-from grain_codec.formats.images import exif, xmp
+from grain_codec.formats.images import exif, reading, xmp
 from grain_codec.formats.images.reading import open_picture, read_face
-from grain_codec.models.payloads import coder_of
 from PIL import Image
 
 from grain_codec.coding.grid import LR_SAMPLES
@@ -41,7 +41,7 @@ MIB = 1 << 20
 
 
 def peak_of(act: Callable[[], object]) -> int:
-    """Bytes that Python and numpy hold at most while something is refused."""
+    """The most memory in bytes that Python and numpy hold while something is refused."""
     tracemalloc.start()
     try:
         with pytest.raises(GrainError):
@@ -52,7 +52,7 @@ def peak_of(act: Callable[[], object]) -> int:
 
 
 def png_of(side: int, content: bytes) -> bytes:
-    """A PNG that announces a grey square and has some compressed pixels."""
+    """A PNG whose header announces a grey square, with the given compressed pixels."""
     parts = [(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)), (b"IDAT", content), (b"IEND", b"")]
     return with_checksums(
         b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(body)) + kind + body + bytes(4) for kind, body in parts)
@@ -90,12 +90,12 @@ def test_texts_in_a_picture_are_not_inflated_without_bound():
     assert peak_of(lambda: open_picture(bomb, "bomb.png")) < 8 * MIB
 
 
-def test_an_icon_is_as_large_as_what_it_holds_is(monkeypatch: pytest.MonkeyPatch):
-    """Its directory says 16x16; the PNG in it says what it likes."""
+def test_the_picture_within_an_icon_decides_its_size(monkeypatch: pytest.MonkeyPatch):
+    """Its directory says 16x16; the PNG in it has another size."""
     inner = png_of(200, zlib.compress(bytes(200 * 201)))
     icon = struct.pack("<HHH", 0, 1, 1) + struct.pack("<BBBBHHLL", 16, 16, 0, 0, 1, 8, len(inner), 22) + inner
     assert open_picture(icon, "small.ico").size == (200, 200)
-    monkeypatch.setattr(images, "MOST_PIXELS", 10_000)
+    monkeypatch.setattr(reading, "MOST_PIXELS", 10_000)
     with pytest.raises(BadImage, match="small.ico: 200x200 is more than"):
         open_picture(icon, "small.ico")
 
@@ -108,7 +108,7 @@ def test_a_picture_that_is_a_program_is_not_run():
 
 
 def test_metadata_that_would_take_long_do_not():
-    """Runs of characters one short of what counts as a picture; a value that many entries share."""
+    """Texts just too short to count as pictures, and one value that many entries share."""
     runs = PACKET.replace(b"Anna", b"<b/>".join([b"A" * 399 + b" "] * 1200))
     assert len(runs) < xmp.MOST_BYTES
     many = [struct.pack("<HHLL", tag, 2, 60_000, 0) for tag in (0x10E, 0x10F, 0x110, 0x131, 0x13B, 0x13C, 0x8298) * 900]
@@ -116,9 +116,8 @@ def test_metadata_that_would_take_long_do_not():
     for cleaned in (lambda: xmp.clean(runs, True), lambda: exif.clean(shared, True)):
         tracemalloc.start()
         try:
-            cleaned()
-        except Corrupt:
-            pass
+            with suppress(Corrupt):
+                cleaned()
         finally:
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
@@ -155,12 +154,12 @@ def test_tables_of_other_types_shapes_or_meaning_are_refused(
     path = tmp_path / "hostile.safetensors"
     write_file(path, spec, {**tensors, name: change(tensors[name])}, "")
     with pytest.raises(WrongModel, match=told):
-        coder_of(read_model(path))
+        read_model(path).coder()
 
 
 @pytest.mark.parametrize("sign, shade", [(1, 255), (-1, 0)])
 def test_the_largest_numbers_stay_within_64_bits(sign: int, shade: int):
-    """Every table and level as large as its type and the coder let it be: clipped, not wrapped round."""
+    """For the largest tables and levels that types and coder allow, sums are clipped and do not wrap round."""
     tables = ThumbnailTables(
         mean=np.full(LR_SAMPLES, sign * (2**31 - 1), np.int32),
         basis=np.full((LR_SAMPLES, LR_SAMPLES), 2**15 - 1, np.int16),
@@ -170,7 +169,7 @@ def test_the_largest_numbers_stay_within_64_bits(sign: int, shade: int):
 
 
 def safetensors(header: bytes, length: int | None = None) -> bytes:
-    """A weights file with a header, and what it says of that header's length."""
+    """A weights file that consists of a header and states a length for it."""
     return struct.pack("<Q", len(header) if length is None else length) + header
 
 
@@ -203,7 +202,7 @@ def test_specs_that_are_none_are_refused(tmp_path: Path, text: str):
 
 @pytest.mark.filterwarnings("ignore:Detected pickle")
 def test_damaged_checkpoints_are_refused(tmp_path: Path):
-    """Whatever torch's reader of pickles makes of them; both layouts that it has had."""
+    """Tries both layouts of checkpoints that torch has had."""
     path, source, refused = tmp_path / "model.pt", random.Random(0), 0
     for zipped in (True, False):
         torch.save({"state_dict": {"a": torch.zeros(3)}}, path, _use_new_zipfile_serialization=zipped)
@@ -220,14 +219,14 @@ def test_damaged_checkpoints_are_refused(tmp_path: Path):
 
 
 def run(command: object, *arguments: str | Path, **options: object) -> tuple[int, str]:
-    """Exit code of a program and all that it says."""
+    """Exit code and output of a command."""
     ended = CliRunner().invoke(command, [str(argument) for argument in arguments], **options)
     assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
     return ended.exit_code, ended.output
 
 
 def test_nothing_in_a_file_commands_the_terminal(tmp_path: Path):
-    """Escape sequences in names of tensors and fields, and in the words on where weights come from."""
+    """Names of tensors and fields, and the text on the weights' origin, may contain escape sequences."""
     path, escape = tmp_path / "model.safetensors", "\x1b]0;owned\x07\n"
     path.write_bytes(safetensors(json.dumps({"__metadata__": {"spec": json.dumps({escape * 1000: 1})}}).encode()))
     encoded = tmp_path / "face.grain"
@@ -245,14 +244,14 @@ def test_nothing_in_a_file_commands_the_terminal(tmp_path: Path):
 
 @pytest.mark.parametrize("command", [decode.main, encode.main])
 def test_a_stream_without_an_end_is_refused(command: object, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(paths, "MOST_INPUT_BYTES", 1 << 20)
+    monkeypatch.setattr(inputs, "MOST_INPUT_BYTES", 1 << 20)
     code, told = run(command, "-", "-o", "-", input=bytes((1 << 20) + 1))
     assert code == 1 and "more than any picture needs" in told
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no /dev/zero")
 def test_a_device_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(paths, "MOST_INPUT_BYTES", 1 << 20)
+    monkeypatch.setattr(inputs, "MOST_INPUT_BYTES", 1 << 20)
     code, told = run(info.main, "/dev/zero")
     assert code == 1 and "more than any picture needs" in told
 
@@ -271,7 +270,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the unit of ru_maxrss is another")
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has another unit elsewhere")
 def test_the_largest_picture_with_alpha_takes_less_than_a_gigabyte(tmp_path: Path):
     """100 million pixels, transparent all over, from a file of 2 MB."""
     rows = zlib.compress(bytes(10_000 * (1 + 4 * 10_000)), 1)

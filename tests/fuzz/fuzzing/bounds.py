@@ -1,4 +1,4 @@
-"""What no input may do: take long, take much memory, open files, start programs; and which errors are ours."""
+"""What no input may cause: long computation, much memory, opened files, started programs, errors other than ours."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ FORBIDDEN_EVENTS = frozenset({"os.system", "os.exec", "os.posix_spawn", "os.remo
 FORBIDDEN_PREFIXES = ("subprocess.", "socket.", "urllib.", "shutil.")
 
 IMPORTED_SUFFIXES = (".py", ".pyc", ".so")
-"""Files of Python itself, which imports only the code's own `import` lines."""
+"""Files that Python itself opens when the code imports a module."""
 
 _named: set[str] | None = None
-"""Paths that may be opened just now; None where anything may be."""
+"""Paths that may be opened at the moment; None where there is no limit."""
 
-_deeds: list[str] = []
-"""What was done that may not be; raised late, since code under test may catch what is raised at once."""
+_violations: list[str] = []
+"""Forbidden actions so far. They are raised at the end, because the code under test could catch an earlier error."""
 
 
 class OutOfBounds(Exception):
-    """An input did what none may."""
+    """An input caused what none may cause."""
 
 
 @contextmanager
 def within_bounds(*named: Path, seconds: float = MOST_SECONDS) -> Iterator[None]:
-    """Lets our own errors pass in silence and turns everything that no input may do into `OutOfBounds`.
+    """Ignores our own errors, and raises `OutOfBounds` for everything that no input may cause.
 
     Args:
         named: files that may be opened.
         seconds: of processor time.
     """
     global _named
-    _deeds.clear()
+    _violations.clear()
     _named, started = {str(path) for path in named}, time.process_time()
     try:
         yield
@@ -53,8 +53,8 @@ def within_bounds(*named: Path, seconds: float = MOST_SECONDS) -> Iterator[None]
     finally:
         _named = None
     taken = time.process_time() - started
-    if _deeds:
-        raise OutOfBounds("; ".join(_deeds))
+    if _violations:
+        raise OutOfBounds("; ".join(_violations))
     if taken > seconds:
         raise OutOfBounds(f"took {taken:.1f} s")
     if resident_bytes() > MOST_RESIDENT_BYTES:
@@ -62,23 +62,23 @@ def within_bounds(*named: Path, seconds: float = MOST_SECONDS) -> Iterator[None]
 
 
 def resident_bytes() -> int:
-    """The most memory that this process has held so far."""
+    """The most memory in bytes that this process has held so far."""
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most << 10
 
 
 def _record(event: str, arguments: tuple[Any, ...]) -> None:
-    """An audit hook: notes what the bytes of a file must not cause."""
+    """An audit hook that notes forbidden actions."""
     if _named is None:
         return
     if event == "open" and isinstance(arguments[0], str | bytes) and not _is_allowed(str(arguments[0])):
-        _deeds.append(f"opens {arguments[0]!r}")
+        _violations.append(f"opens {arguments[0]!r}")
     elif event in FORBIDDEN_EVENTS or event.startswith(FORBIDDEN_PREFIXES):
-        _deeds.append(f"does {event} {arguments!r}")
+        _violations.append(f"does {event} {arguments!r}")
 
 
 def _is_allowed(path: str) -> bool:
-    """Whether a file was named, or is a module that is being imported."""
+    """Whether a file was named, or looks like a module that is being imported."""
     return path.endswith(IMPORTED_SUFFIXES) or (_named is not None and path in _named)
 
 

@@ -1,4 +1,4 @@
-"""Damage to valid files: flips, cuts, splices, repeated parts, numbers that lie."""
+"""Damage to valid files: flipped bits, cuts, insertions, repeated parts, false numbers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from fuzzing import repair
 
-TELLING = (b"\0", b"\xff", b"\x7f", b"\x80", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\0")
-TELLING_NUMBERS: list[object] = [0, 1, -1, 1 << 31, 1 << 32, (1 << 63) - 1, 1 << 63, 1 << 64, 10**30, 1.5, "a", None]
+EXTREMES = (b"\0", b"\xff", b"\x7f", b"\x80", b"\xff" * 4, b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\0")
+EXTREME_NUMBERS: list[object] = [0, 1, -1, 1 << 31, 1 << 32, (1 << 63) - 1, 1 << 63, 1 << 64, 10**30, 1.5, "a", None]
 MOST_BYTES = 1 << 17
 
 
@@ -19,8 +19,8 @@ class Edit:
 
     Attributes:
         kind: of KINDS.
-        at, length: what part of the data; both are taken modulo what there is.
-        content: what comes in its place.
+        at, length: which part of the data; both are reduced modulo the size of the data.
+        content: what replaces it.
     """
 
     kind: str
@@ -58,12 +58,12 @@ def _repeat(data: bytes, edit: Edit) -> bytes:
     return (data[:at] + data[at : at + edit.length % 64] * (1 + edit.length % 9) + data[at:])[:MOST_BYTES]
 
 
-def _tell(data: bytes, edit: Edit) -> bytes:
-    return _replace(data, Edit("replace", edit.at, 0, TELLING[edit.length % len(TELLING)]))
+def _set_extreme(data: bytes, edit: Edit) -> bytes:
+    return _replace(data, Edit("replace", edit.at, 0, EXTREMES[edit.length % len(EXTREMES)]))
 
 
-def _lie_in_header(data: bytes, edit: Edit) -> bytes:
-    return repair.replaced_in_header(data, edit.at, TELLING_NUMBERS)
+def _change_header(data: bytes, edit: Edit) -> bytes:
+    return repair.replaced_in_header(data, edit.at, EXTREME_NUMBERS)
 
 
 KINDS: dict[str, Callable[[bytes, Edit], bytes]] = {
@@ -73,19 +73,19 @@ KINDS: dict[str, Callable[[bytes, Edit], bytes]] = {
     "cut": _cut,
     "truncate": _truncate,
     "repeat": _repeat,
-    "tell": _tell,
-    "lie": _lie_in_header,
+    "extreme": _set_extreme,
+    "header": _change_header,
 }
 
 
 def apply(data: bytes, edits: list[Edit]) -> bytes:
-    """The data with all edits, one after the other."""
+    """Applies the edits one after the other."""
     for edit in edits:
         data = KINDS[edit.kind](data, edit)
     return data
 
 
 def random_edit(source: random.Random) -> Edit:
-    """Any edit."""
+    """An edit of any kind."""
     content = bytes(source.randrange(256) for _ in range(source.randrange(1, 9)))
     return Edit(source.choice(list(KINDS)), source.randrange(1 << 17), source.randrange(1 << 10), content)

@@ -1,4 +1,4 @@
-"""Makes damaged files consistent again, so that damage gets past checksums and lengths to what lies behind them."""
+"""Corrects checksums and lengths of damaged files, so that the damage reaches the code behind those checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def container(data: bytes) -> bytes:
-    """A .grain file with the CRC that its bytes ask for."""
+    """A .grain file with the right CRC."""
     content = data[:-3]
     return content + zlib.crc32(content).to_bytes(4, "little")[:3]
 
@@ -28,13 +28,13 @@ def png(data: bytes) -> bytes:
 
 
 def weights(data: bytes) -> bytes:
-    """A safetensors file whose header has the length that stands before it, found by its closing brace."""
+    """A safetensors file that states the right length of its header, which ends with the last brace."""
     end = data.rfind(b"}", 8) + 1
     return struct.pack("<Q", max(end - 8, 0)) + data[8:end] + data[max(end, 8) :]
 
 
 def replaced_in_header(data: bytes, pick: int, values: list[object]) -> bytes:
-    """A safetensors file with one number of its header, the `pick`-th, replaced by one of some values."""
+    """A safetensors file with one entry of its header changed; `pick` chooses the entry and its new value."""
     try:
         (length,) = struct.unpack_from("<Q", data)
         header = json.loads(data[8 : 8 + length])

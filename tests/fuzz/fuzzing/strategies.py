@@ -1,4 +1,4 @@
-"""Hypothesis: valid inputs, damaged in a few places."""
+"""Strategies of hypothesis: valid inputs that are damaged in a few places."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ edits = st.builds(Edit, st.sampled_from(sorted(KINDS)), places, lengths, st.bina
 
 
 def mutated(surface: Surface, more: list[bytes]) -> st.SearchStrategy[bytes]:
-    """Inputs of a surface: its seeds and some more with edits, most of them with right checksums; or any bytes."""
+    """Inputs of a surface: edited seeds, with and without corrected checksums, or any bytes."""
     damaged = st.builds(apply, st.sampled_from([*surface.seeds(), *more]), st.lists(edits, min_size=1, max_size=4))
     return damaged.map(surface.repair) | damaged | st.binary(max_size=300)

@@ -1,11 +1,12 @@
-"""The five places where bytes of strangers come in. Each has a check that holds for any bytes, and valid seeds.
+"""The five surfaces: places where the program reads bytes that a stranger may have made.
 
-surface      bytes of an input
-container    a .grain file
-png          a carrier image
-entropy      what is read (see `check_entropy`), fine quality, payload or samples
-metadata     what is read (0 to 5, see `check_metadata`), its content
-weights      a weights file
+Each surface has a check that must pass for any bytes, and valid inputs to start from. An input is
+
+    container    a .grain file
+    png          a carrier image
+    entropy      a byte that says what follows (see `check_entropy`), a fine quality, a payload or samples
+    metadata     a byte that says what follows (see `check_metadata`), its content
+    weights      a weights file
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from grain_codec.formats.alignment import placement
 from grain_codec.formats.images import exif, metadata, xmp
 from grain_codec.formats.images.reading import open_picture, read_photo
 from grain_codec.formats.images.writing import write_image
-from grain_codec.models.payloads import MODELLED, PLAIN, FaceCoder, SampleCoder, Samples, coder_of
 from PIL import Image, PngImagePlugin
 
 from fuzzing import repair
@@ -34,16 +34,20 @@ from fuzzing.bounds import within_bounds
 from grain_codec.codec import FileCodec, read_chunks
 from grain_codec.coding.grid import LR_SAMPLES
 from grain_codec.errors import GrainError
+from grain_codec.models.face1024.coder import Face1024Coder
 from grain_codec.models.face1024.symbols import Face1024Symbols
+from grain_codec.models.family import Payload
+from grain_codec.models.grain2022.coder import MODELLED, PLAIN, Grain2022Coder, Grain2022Symbols
 from grain_codec.models.grain2022.spec import Grain2022Spec
+from grain_codec.settings import EncodeSettings
 from grain_codec.weights import load_networks, read_model, write_file
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 TINY_TABLES = GOLDEN / "tiny-tables.safetensors"
-"""A small model of the kind of face-1024, without what networks alone need; see golden/tiny_model.py."""
+"""A small model of the family of face-1024 without networks; see golden/tiny_model.py."""
 
 SLOW = 224
-"""First of the first bytes that stand for the published kind in inputs of the surface "entropy"."""
+"""First bytes from here on stand for the published family in inputs of the surface "entropy"."""
 
 PLACE = placement.Alignment(640, 480, 1 << 14, 3 << 12, 1 << 13, 0)
 RAMP = np.add.outer(8 * np.arange(16), 7 * np.arange(16))[..., None].repeat(3, 2).astype(np.uint8)
@@ -57,12 +61,12 @@ PACKET = (
 
 @dataclass(frozen=True)
 class Surface:
-    """A place where bytes come in.
+    """A place where bytes of a stranger come in.
 
     Attributes:
-        check: raises for bytes that do what none may do; for all others nothing happens.
+        check: raises an error when an input breaks a rule that holds for all inputs.
         seeds: makes valid inputs.
-        repair: makes the checksums and lengths of a mutated input right again.
+        repair: corrects the checksums and lengths of a mutated input.
     """
 
     check: Callable[[bytes], None]
@@ -71,54 +75,58 @@ class Surface:
 
 
 @functools.cache
-def tiny_coder() -> FaceCoder:
-    """The coder of a small model of the kind of face-1024."""
-    coder = coder_of(read_model(TINY_TABLES))
-    assert isinstance(coder, FaceCoder)
-    return coder
-
-
-@functools.cache
 def tiny_files() -> FileCodec:
-    """Reads and writes the files of that model."""
+    """Reads and writes the files of the tiny model."""
     return FileCodec(read_model(TINY_TABLES))
 
 
-def face(seed: int, fine_quality: int = 6) -> Symbols:
+def tiny_coder() -> Face1024Coder:
+    """The coder of the tiny model."""
+    coder = tiny_files().coder
+    assert isinstance(coder, Face1024Coder)
+    return coder
+
+
+def tiny_face(seed: int, fine_quality: int = 6) -> Face1024Symbols:
     """Symbols of the tiny model, most of them small."""
     spec, source = tiny_coder().spec, np.random.default_rng(seed)
     thumbnail = source.geometric(0.2, spec.thumbnail_components) * source.choice([-1, 0, 1], spec.thumbnail_components)
     details = source.choice([-2, -1, 0, 0, 0, 0, 0, 0, 1, 3], (256, spec.detail_components))
-    return Symbols(thumbnail, details, fine_quality)
+    return Face1024Symbols(thumbnail, details, fine_quality)
+
+
+def written(symbols: Face1024Symbols, carrier: str = "grain", chunks: tuple[container.Chunk, ...] = ()) -> bytes:
+    """A file of the tiny model."""
+    settings = EncodeSettings(carrier=carrier, chunks=chunks)
+    return tiny_files().write(symbols, tiny_coder().encode(symbols), settings)
 
 
 def check_container(data: bytes) -> None:
-    """What is read is what would be written; the rest is refused."""
+    """A file that is read would be written with the same bytes; every other file is refused."""
     files = tiny_files()
     with within_bounds():
         stored = container.unpack(data)
         assert container.pack(stored) == data
         assert container.describe(data) and read_chunks(data) == stored.chunks
         if stored.fingerprint == files.model.coding_fingerprint:
-            assert files.write(files.read(data), "grain", stored.chunks) == data
+            assert written(files.read(data).symbols, chunks=stored.chunks) == data
         placement.find_alignment(stored.chunks)
 
 
 def container_seeds() -> list[bytes]:
-    """Files with and without chunks, for a model that is at hand and for none."""
-    files = tiny_files()
+    """Files with and without chunks, of the tiny model and of an unknown one."""
     chunks = (container.Chunk(container.EXIF, b"II"), PLACE.to_chunk(), container.Chunk(0x42, bytes(200)))
     plain = container.StoredFace(22, b"abc", b"face")
     return [
         container.pack(plain),
         container.pack(container.StoredFace(22, b"abc", b"face" * 90, chunks)),
-        files.write(face(1), "grain"),
-        files.write(face(2), "grain", (PLACE.to_chunk(),)),
+        written(tiny_face(1)),
+        written(tiny_face(2), chunks=(PLACE.to_chunk(),)),
     ]
 
 
 def check_png(data: bytes) -> None:
-    """What is read keeps its pixels and settings when it is written anew."""
+    """A carrier that is read keeps its pixels and settings when it is written again."""
     files = tiny_files()
     with within_bounds():
         carrier = png_carrier.unpack(data)
@@ -126,15 +134,15 @@ def check_png(data: bytes) -> None:
         again = png_carrier.unpack(png_carrier.pack(carrier))
         assert np.array_equal(again.pixels, carrier.pixels) and again.chunks == carrier.chunks
         assert (again.fine_quality, again.fingerprint) == (carrier.fine_quality, carrier.fingerprint)
-        shown = files.low_resolution(files.read(data, fine_quality=6))
+        shown = files.lr_image(files.read(data, fine_quality=6))
         assert np.array_equal(shown, carrier.pixels)
 
 
 def png_seeds() -> list[bytes]:
-    """Carriers as they are packed, and as other programs write them anew."""
-    files, text = tiny_files(), PngImagePlugin.PngInfo()
+    """Carriers as they are packed, and as other programs write them."""
+    text = PngImagePlugin.PngInfo()
     text.add_text("Comment", "a" * 50, zip=True)
-    whole = files.write(face(3), "png", (container.Chunk(container.EXIF, b"II*\0\x08\0\0\0\0\0\0\0\0\0"),))
+    whole = written(tiny_face(3), "png", (container.Chunk(container.EXIF, b"II*\0\x08\0\0\0\0\0\0\0\0\0"),))
     carrier, packed = png_carrier.unpack(whole), [whole]
     packed.append(png_carrier.pack(png_carrier.Carrier(RAMP, None, None)))
     pictures = (
@@ -143,55 +151,57 @@ def png_seeds() -> list[bytes]:
         (Image.fromarray(RAMP).quantize(9), {"bits": 4}),
     )
     for picture, options in pictures:
-        written = io.BytesIO()
-        picture.save(written, "PNG", **options)
-        packed.append(written.getvalue())
+        saved = io.BytesIO()
+        picture.save(saved, "PNG", **options)
+        packed.append(saved.getvalue())
     return packed
 
 
 def check_entropy(data: bytes) -> None:
-    """Payloads and LR images that are read are what would be written: no face has two spellings.
+    """Payloads and LR images that are read would be written the same: no face has two spellings.
 
-    The first byte says what the bytes after the second are: an even one a payload, an odd one an LR image, of the
-    tiny model; from SLOW on, of the published kind, whose coder takes half a second. The second byte is the fine
-    quality.
+    The first byte says what the bytes after the second are: below SLOW and even, a payload of the tiny model; below
+    SLOW and odd, an LR image of it; from SLOW on, a payload of the published family, whose coder takes half a second.
+    The second byte is the fine quality.
     """
     if len(data) < 2:
         return
     kind, fine_quality, content = data[0], data[1], data[2 : 2 + LR_SAMPLES]
-    faces, samples = tiny_coder(), SampleCoder()
+    levels, samples = tiny_coder(), Grain2022Coder()
     with within_bounds():
         if kind >= SLOW:
-            stored = (PLAIN if kind % 2 else MODELLED, content)
-            assert samples.encode(samples.decode(*stored)) == stored
+            payload = Payload(PLAIN if kind % 2 else MODELLED, content)
+            assert samples.encode(samples.decode(payload)) == payload
         elif kind % 2 == 0:
-            symbols = faces.decode(fine_quality, content)
-            assert faces.encode(symbols) == (fine_quality, content)
+            payload = Payload(fine_quality, content)
+            symbols = levels.decode(payload)
+            assert levels.encode(symbols) == payload
             if len(content) <= 500:
-                shown = faces.to_low_resolution(symbols)
-                again = faces.from_low_resolution(shown, fine_quality)
+                again, embedded = levels.from_lr_image(levels.to_lr_image(symbols, payload), fine_quality)
+                assert embedded == payload
                 assert np.array_equal(again.details, symbols.details)
                 assert np.array_equal(again.thumbnail, symbols.thumbnail)
         else:
             pixels = np.frombuffer(content.ljust(LR_SAMPLES, b"\0"), np.uint8).reshape(16, 16, 3)
-            assert np.array_equal(faces.to_low_resolution(faces.from_low_resolution(pixels, fine_quality)), pixels)
+            symbols, _ = levels.from_lr_image(pixels, fine_quality)
+            assert np.array_equal(levels.to_lr_image(symbols), pixels)
 
 
 def entropy_seeds() -> list[bytes]:
-    """Faces of both kinds."""
-    faces, samples = tiny_coder(), SampleCoder()
+    """Faces of both families."""
+    levels, samples = tiny_coder(), Grain2022Coder()
     noise = np.random.default_rng(1).integers(0, 256, (16, 16, 3)).astype(np.uint8)
-    seeds = [bytes([0, quality]) + faces.encode(face(quality, quality))[1] for quality in (0, 7, 15)]
-    seeds.append(bytes([1, 6]) + faces.to_low_resolution(face(4)).tobytes())
-    seeds.append(bytes([SLOW, 0]) + samples.encode(Samples(RAMP))[1])
-    return [*seeds, bytes([SLOW + 1, 0]) + samples.encode(Samples(noise))[1]]
+    seeds = [bytes([0, quality]) + levels.encode(tiny_face(quality, quality)).data for quality in (0, 7, 15)]
+    seeds.append(bytes([1, 6]) + levels.to_lr_image(tiny_face(4)).tobytes())
+    seeds.append(bytes([SLOW, 0]) + samples.encode(Grain2022Symbols(RAMP)).data)
+    return [*seeds, bytes([SLOW + 1, 0]) + samples.encode(Grain2022Symbols(noise)).data]
 
 
 def check_metadata(data: bytes) -> None:
-    """Metadata are cleaned once and for all, wherever they come from, or refused.
+    """Metadata are refused, or cleaned so that cleaning them again changes nothing.
 
-    The first byte says what the others are: 0 EXIF, 1 XMP, 2 an alignment, 3 EXIF within a PNG, a JPEG and a TIFF,
-    4 XMP within them, 5 a picture file. Its top bit keeps the GPS position.
+    The low three bits of the first byte say what follows: 0 EXIF, 1 XMP, 2 an alignment, 3 EXIF within a PNG, a JPEG
+    and a TIFF, 4 XMP within them, 5 to 7 a picture file. Its top bit keeps the GPS position.
     """
     if not data:
         return
@@ -217,11 +227,10 @@ def check_metadata(data: bytes) -> None:
 
 
 def _check_travel(content: bytes, tag: int, keep_gps: bool) -> None:
-    """Metadata of an encoded face reach a decoded picture, and what is found there again can be encoded again."""
+    """Metadata of an encoded face can be written to a decoded picture, read there and encoded again."""
     for kind in ("PNG", "JPEG", "TIFF"):
         kept, _ = metadata.for_decoding((container.Chunk(tag, content),), kind)
-        written = write_image(RAMP, kind, kept)
-        metadata.for_encoding(open_picture(written, kind), True, keep_gps)
+        metadata.for_encoding(open_picture(write_image(RAMP, kind, kept), kind), True, keep_gps)
 
 
 def metadata_seeds() -> list[bytes]:
@@ -241,25 +250,25 @@ def metadata_seeds() -> list[bytes]:
 
 def check_weights(data: bytes) -> None:
     """A weights file is refused, or its coder works with any payload."""
-    import torch  # noqa: F401  # opens files of its own when it is imported
+    import torch  # noqa: F401  # It opens files of its own when it is imported.
 
     path = _scratch()
     path.write_bytes(data)
     with within_bounds(path):
         model = read_model.__wrapped__(path)
-        coder = coder_of(model)
+        coder = model.coder()
         try:
-            symbols = coder.decode(0, b"face")
+            symbols = coder.decode(Payload(0, b"face"))
         except GrainError:
-            symbols = coder.decode(0, b"")
-        shown = coder.to_low_resolution(symbols)
+            symbols = coder.decode(Payload(0, b""))
+        shown = coder.to_lr_image(symbols)
         assert shown.shape == (16, 16, 3) and shown.dtype == np.uint8
         load_networks(model)
 
 
 @functools.cache
 def _scratch() -> Path:
-    """A file that only this process writes, in memory where that can be."""
+    """A file that only this process writes, in memory where the system has a folder there."""
     folder = "/dev/shm" if os.path.isdir("/dev/shm") else None
     made = tempfile.mkdtemp(prefix="grain-fuzz-", dir=folder)
     atexit.register(shutil.rmtree, made, ignore_errors=True)
@@ -267,7 +276,7 @@ def _scratch() -> Path:
 
 
 def weights_seeds() -> list[bytes]:
-    """The tables of the tiny model, and a model of the published kind with next to nothing in it."""
+    """The tables of the tiny model, and a model of the published family with a single tensor."""
     other = _scratch().with_name("published.safetensors")
     write_file(other, Grain2022Spec(), {"networks.rescaling.a": np.zeros(3, np.float16)}, "made by a test")
     return [TINY_TABLES.read_bytes(), other.read_bytes()]
