@@ -39,14 +39,14 @@ class FaceFile:
 
     Attributes:
         symbols: of the face.
-        payload: what the symbols are coded as.
+        payload: what the symbols are coded as; None where the LR image of a carrier holds the symbols themselves.
         carrier: "grain" or "png".
         chunks: what travels along.
         data: the file's bytes.
     """
 
     symbols: Symbols
-    payload: Payload
+    payload: Payload | None
     carrier: str
     chunks: Chunks
     data: bytes
@@ -80,8 +80,8 @@ class FileCodec:
         if not png_carrier.is_png(data):
             stored = container.unpack(data)
             self.model.check_fingerprint(stored.fingerprint)
-            payload = Payload(stored.fine_quality, stored.payload)
-            return FaceFile(self.coder.decode(payload), payload, "grain", stored.chunks, data)
+            coded = Payload(stored.fine_quality, stored.payload)
+            return FaceFile(self.coder.decode(coded), coded, "grain", stored.chunks, data)
         carrier = png_carrier.unpack(data)
         if carrier.fingerprint is not None:
             self.model.check_fingerprint(carrier.fingerprint)
@@ -95,6 +95,7 @@ class FileCodec:
 
     def describe(self, face: FaceFile) -> Rows:
         """What there is to say of a file."""
+        payload = face.payload or self.coder.encode(face.symbols)
         rows: Rows = {
             "format": "16x16 PNG carrier" if face.carrier == "png" else ".grain",
             "bytes": len(face.data),
@@ -102,8 +103,8 @@ class FileCodec:
             "fingerprint": self.model.coding_fingerprint.hex(),
             "fine quality": face.symbols.fine_quality,
             "quality": self.spec.nearest_level(face.symbols.fine_quality),
-            "payload bytes": len(face.payload.data),
-            **self.coder.describe(face.symbols, face.payload),
+            "payload bytes": len(payload.data),
+            **self.coder.describe(face.symbols, payload),
             "image": f"{self.spec.image_size}x{self.spec.image_size} RGB",
         }
         if face.carrier == "png":
@@ -172,7 +173,8 @@ class Codec:
         """
         settings = settings or DecodeSettings()
         face = self.files.read(data, settings.fine_quality)
-        return self.draw([face.symbols], settings.output)[0]
+        [pixels] = self.draw([face.symbols], settings.output)
+        return pixels
 
     def draw(self, symbols: Sequence[Symbols], output: str | None = None) -> Pixels:
         """The faces that symbols stand for.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -26,6 +25,7 @@ from grain_codec.errors import WrongModel
 from grain_codec.models.family import Coder
 from grain_codec.models.registry import FAMILIES, family_of, read_spec
 from grain_codec.models.spec import Spec
+from grain_codec.whole_files import whole_file
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -149,7 +149,8 @@ def read_model(path: Path) -> ModelFile:
             if "spec" not in header:
                 raise WrongModel(f"{path}: carries no spec of a grain-codec model")
             spec = read_spec(header["spec"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            names = file.keys()
+            tensors = {name: file.get_tensor(name) for name in names}
     except WrongModel as error:
         raise WrongModel(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
     except (OSError, SafetensorError, ArithmeticError, LookupError, ValueError, TypeError, AttributeError) as error:
@@ -199,17 +200,11 @@ def write_file(path: Path, spec: Spec, tensors: dict[str, npt.NDArray[Any]], ori
         OSError: it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, partial = tempfile.mkstemp(prefix=f"{path.stem}-", suffix=".partial", dir=path.parent)
-    os.close(descriptor)
     try:
-        save_tensors(tensors, partial, {"spec": spec.to_json(), "origin": origin})
-        # Until here it is its owner's alone.
-        os.chmod(partial, 0o644)
-        os.replace(partial, path)
+        with whole_file(path, force=True) as temporary:
+            save_tensors(tensors, temporary, {"spec": spec.to_json(), "origin": origin})
     except SafetensorError as error:
         raise OSError(errno.EIO, str(error), str(path)) from error
-    finally:
-        Path(partial).unlink(missing_ok=True)
 
 
 def load_networks(model: ModelFile) -> ReciprocalNetworks:

@@ -200,7 +200,7 @@ def test_a_full_disk_is_an_error_of_the_file_and_no_file_of_the_users_is_touched
     (tmp_path / "a.partial").write_bytes(b"mine")
     limit = ["bash", "-c", "ulimit -f 1; trap '' XFSZ; exec \"$@\"", "-"]
     program = (
-        "import sys, numpy as np; from pathlib import Path; from grain_codec.models.spec import Face1024Spec\n"
+        "import sys, numpy as np; from pathlib import Path; from grain_codec.models.face1024.spec import Face1024Spec\n"
         "from grain_codec.weights import write_file\n"
         "try: write_file(Path(sys.argv[1]), Face1024Spec(), {'networks.a': np.zeros(1 << 16)}, '')\n"
         "except OSError as error: print(error.filename)"

@@ -1,4 +1,4 @@
-"""Small parts that the networks share: cells, residual blocks and rounding with a gradient."""
+"""Parts that the networks share: cells, residual blocks, and rounding that lets a gradient through."""
 
 from __future__ import annotations
 
@@ -48,56 +48,68 @@ def per_cell(cells: Tensor, matrices: Tensor) -> Tensor:
 
 
 def round_with_dead_zone(values: Tensor, rounding: float | Tensor) -> Tensor:
-    """Whole levels in the forward pass, the identity's gradient in the backward pass.
+    """Rounds to whole levels in the forward pass; the backward pass takes the gradient of the identity.
 
     Args:
         values: any shape, in units of the quantiser step.
-        rounding: what is added to a magnitude before it is cut to an integer; 0.5 rounds to the
-            nearest level, less widens the zero level, which pays at low rates (Sullivan 1996,
-            "Efficient scalar quantization of exponential and Laplacian random variables").
+        rounding: added to a magnitude before its fraction is cut off. 0.5 rounds to the nearest level; less widens
+            the interval that becomes zero, which pays at low rates (Sullivan 1996, "Efficient scalar quantization
+            of exponential and Laplacian random variables").
     """
     levels = torch.sign(values) * torch.floor(values.abs() + rounding)
     return values + (levels - values).detach()
 
 
 def antialiased_resize(image: Tensor, size: int) -> Tensor:
-    """Bicubic resize of `[B, C, H, W]` to `size` x `size` that averages over all it shrinks.
+    """Bicubic resize of `[B, C, H, W]` to `size` x `size`, low-pass filtered where it shrinks.
 
-    One axis after the other, which is what torch does on a CPU, to the bit. On a GPU it has one kernel for both, whose
-    shared memory the taps of 1024 to 16 do not fit.
+    It resizes one axis after the other. On a CPU torch does the same, to the bit. On a GPU torch resizes both axes in
+    one kernel, and the filter taps of 1024 to 16 do not fit into that kernel's shared memory.
     """
     for shape in ((image.shape[-2], size), (size, size)):
         image = F.interpolate(image, shape, mode="bicubic", antialias=True, align_corners=False)
     return image
 
 
+def zero_convolution(channels_in: int, channels_out: int, size: int = 1) -> nn.Conv2d:
+    """A convolution whose output is zero until it is trained, so that what it is added to starts unchanged."""
+    layer = nn.Conv2d(channels_in, channels_out, size, padding=size // 2)
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer
+
+
+def store_channels_last(module: nn.Module) -> None:
+    """Lays the weights of convolutions out as the feature maps lie in memory: all channels of a pixel together."""
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's annotations
+
+
 class ResidualBlock(nn.Module):
-    """x + conv(act(conv(act(x)))), 3x3 convolutions; starts as the identity."""
+    """x + conv(act(conv(act(x)))) with 3x3 convolutions; an untrained block is the identity."""
 
     def __init__(self, width: int):
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
+        self.second = zero_convolution(width, width, 3)
 
     def forward(self, x: Tensor) -> Tensor:
+        """`[B, W, S, S]` -> the same shape."""
         y = self.first(F.leaky_relu(x, 0.2))
-        return x + self.second(F.leaky_relu(y, 0.2))
+        changed: Tensor = self.second(F.leaky_relu(y, 0.2))
+        return x + changed
 
 
 class ResidualNetwork(nn.Module):
-    """Residual blocks between two 1x1 convolutions; starts by giving zeros, so as a correction of nothing."""
+    """Residual blocks between two 1x1 convolutions; an untrained network gives zeros."""
 
     def __init__(self, channels_in: int, width: int, blocks: int, channels_out: int):
         super().__init__()
         self.enter = nn.Conv2d(channels_in, width, 1)
         self.blocks = nn.Sequential(*[ResidualBlock(width) for _ in range(blocks)])
-        self.leave = nn.Conv2d(width, channels_out, 1)
-        nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
-        # Feature maps made of cells lie in memory channel by channel within a pixel; so do the weights then.
-        self.to(memory_format=torch.channels_last)
+        self.leave = zero_convolution(width, channels_out)
+        store_channels_last(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.leave(F.leaky_relu(self.blocks(self.enter(x)), 0.2))
+        """`[B, I, S, S]` -> `[B, O, S, S]`."""
+        corrected: Tensor = self.leave(F.leaky_relu(self.blocks(self.enter(x)), 0.2))
+        return corrected

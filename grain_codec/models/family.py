@@ -77,12 +77,16 @@ class Coder(ABC, Generic[S]):
         """
 
     @abstractmethod
-    def to_lr_image(self, symbols: S, payload: Payload) -> npt.NDArray[np.uint8]:
-        """The LR image uint8 `[16, 16, 3]` of a face, from its symbols and what `encode` makes of them."""
+    def to_lr_image(self, symbols: S, payload: Payload | None = None) -> npt.NDArray[np.uint8]:
+        """The LR image uint8 `[16, 16, 3]` of a face.
+
+        Args:
+            payload: what `encode` gives for the symbols, where it is known already.
+        """
 
     @abstractmethod
-    def from_lr_image(self, pixels: npt.NDArray[np.uint8], fine_quality: int | None) -> tuple[S, Payload]:
-        """The symbols that an LR image holds, and their payload.
+    def from_lr_image(self, pixels: npt.NDArray[np.uint8], fine_quality: int | None) -> tuple[S, Payload | None]:
+        """The symbols that an LR image holds, and their payload where it holds that.
 
         Raises:
             NotGrain: the fine quality is needed and not known.

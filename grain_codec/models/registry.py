@@ -39,4 +39,5 @@ def read_spec(text: str) -> Spec:
     name = read_fields(text).get("family", FIRST_FAMILY)
     if not isinstance(name, str) or name not in FAMILIES:
         raise WrongModel(f"the model is of the family {name!r}, which is not known here")
-    return FAMILIES[name].spec_type.from_json(text)
+    spec: Spec = FAMILIES[name].spec_type.from_json(text)
+    return spec

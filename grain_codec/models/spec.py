@@ -81,15 +81,20 @@ class Spec(Sizes):
 
     family: ClassVar[str]
 
-    # Each subclass defines these as fields or as class variables.
+    # Annotations alone would make fields of a dataclass, which each subclass orders and bounds for itself.
     if TYPE_CHECKING:
 
         @property
-        def quality_levels(self) -> tuple[int, ...]: ...
+        def quality_levels(self) -> tuple[int, ...]:
+            """See the class."""
+
         @property
-        def name(self) -> str: ...
+        def name(self) -> str:
+            """See the class."""
+
         @property
-        def image_size(self) -> int: ...
+        def image_size(self) -> int:
+            """See the class."""
 
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, no spaces, nothing that is None, so that equal specs give equal bytes."""

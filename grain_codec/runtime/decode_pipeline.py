@@ -83,9 +83,9 @@ class DecodePipeline(Pipeline):
             For each source what `write` returned, or its pixels, or its error; see `Pipeline.run`.
         """
         reader: Callable[[Any], Read[Record, Any]] = read or RecordReader(str(self.codec.files.model.path))
-        yield from self.run(sources, reader, self._start, write)
+        yield from self.run(sources, reader, self.start, write)
 
-    def _start(self, records: Sequence[Record]) -> Callable[[], Iterable[Pixels]]:
+    def start(self, records: Sequence[Record]) -> Callable[[], Iterable[Pixels]]:
         """Starts to draw records; each face has pixels of its own."""
         drawn = self.renderer.start(records)
         return lambda: np.copy(drawn.pixels())

@@ -54,9 +54,9 @@ class EncodePipeline(Pipeline):
         Yields:
             For each source what `write` returned, or the bytes of its file, or its error; see `Pipeline.run`.
         """
-        yield from self.run(sources, read, self._start, write)
+        yield from self.run(sources, read, self.start, write)
 
-    def _start(self, faces: Sequence[FaceToEncode]) -> Callable[[], Iterable[bytes | Exception]]:
+    def start(self, faces: Sequence[FaceToEncode]) -> Callable[[], Iterable[bytes | Exception]]:
         """Encodes a batch, at once."""
         encoded = self._encoded(faces)
         return lambda: encoded

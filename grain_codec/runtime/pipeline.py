@@ -172,7 +172,8 @@ class Pipeline:
         self, ahead: Iterator[tuple[Source, Future[Read[Any, Any]]]], start: Callable[..., Any]
     ) -> _Batch[Source] | None:
         """Starts to compute the next batch; None at the end."""
-        batch, inputs = _Batch[Source](), []
+        batch = _Batch[Source]()
+        inputs: list[Any] = []
         while len(inputs) < self.batch_size and len(batch.entries) < READ_AHEAD * self.batch_size:
             taken = next(ahead, None)
             if taken is None:

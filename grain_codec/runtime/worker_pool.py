@@ -28,6 +28,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, ParamSpec, TypeVar
 
+from grain_codec.errors import GrainError
 from grain_codec.runtime.cores import available_cores
 
 MOST_LOSSES = 3
@@ -40,7 +41,7 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 
-class WorkerDied(Exception):
+class WorkerDied(GrainError):
     """The process that ran a function ended before the function did."""
 
 

@@ -13,9 +13,9 @@ import torch
 import grain_codec
 from grain_codec.codec import Codec
 from grain_codec.errors import Corrupt, NotGrain, WrongModel
-from grain_codec.models.face1024.networks import build_networks
+from grain_codec.models.face1024.networks import Face1024
 from grain_codec.models.face1024.spec import DrawingSpec, Face1024Spec
-from grain_codec.runtime.batch_renderer import Artist
+from grain_codec.runtime.batch_renderer import BatchRenderer
 from grain_codec.runtime.decode_pipeline import DecodePipeline
 from grain_codec.settings import EncodeSettings
 
@@ -47,12 +47,17 @@ def assert_same(one: np.ndarray, other: np.ndarray) -> None:
     assert difference.max() <= 1 and (difference > 0).mean() < 1e-3
 
 
+def save_beside(source: Path, kept: None, pixels: np.ndarray) -> None:
+    """Writes the pixels of a.grain as a.grain.npy."""
+    np.save(source, pixels)
+
+
 def test_pixels_are_those_of_single_files(inside: DecodePipeline, files: list[bytes], pixels: list[np.ndarray]) -> None:
     order = [0, 3, 1, 2, 0]
     decoded = list(inside.decode(files[index] for index in order))
     assert [face.source for face in decoded] == [files[index] for index in order]
     for face, index in zip(decoded, order):
-        assert_same(face.pixels, pixels[index])
+        assert_same(face.result, pixels[index])
 
 
 def test_an_error_is_one_files_alone(inside: DecodePipeline, files: list[bytes], tmp_path: Path) -> None:
@@ -62,7 +67,7 @@ def test_an_error_is_one_files_alone(inside: DecodePipeline, files: list[bytes],
     assert [face.error is None for face in decoded] == [True, False, False, True]
     assert isinstance(decoded[1].error, Corrupt)
     assert isinstance(decoded[2].error, FileNotFoundError)
-    assert decoded[1].pixels is None
+    assert decoded[1].result is None
 
 
 def test_a_giant_is_not_read_to_its_end(inside: DecodePipeline) -> None:
@@ -81,7 +86,8 @@ def test_reads_no_further_than_its_bound(inside: DecodePipeline, files: list[byt
 
     def sources() -> Iterator[bytes]:
         nonlocal taken
-        for taken in range(1, 1001):
+        for _ in range(1000):
+            taken += 1
             yield b"no face"
 
     faces = inside.decode(sources())
@@ -92,8 +98,8 @@ def test_reads_no_further_than_its_bound(inside: DecodePipeline, files: list[byt
 
 def test_the_package_offers_it_as_an_iterator(files: list[bytes], pixels: list[np.ndarray]) -> None:
     first, second = grain_codec.decode_files([files[1], b"no face"])
-    assert np.array_equal(first.pixels, pixels[1])
-    assert second.pixels is None and isinstance(second.error, NotGrain)
+    assert np.array_equal(first.result, pixels[1])
+    assert second.result is None and isinstance(second.error, NotGrain)
 
 
 def test_an_unknown_picture_is_refused(codec: Codec) -> None:
@@ -102,24 +108,24 @@ def test_an_unknown_picture_is_refused(codec: Codec) -> None:
 
 
 def test_workers_read_and_write(codec: Codec, files: list[bytes], pixels: list[np.ndarray], tmp_path: Path) -> None:
-    """`numpy.save` writes a picture beside its source, unless a folder of that name is in its way."""
+    """A picture is written beside its source, unless a folder of that name is in its way."""
     (tmp_path / "unwritable.grain.npy").mkdir()
     sources = [tmp_path / f"{name}.grain" for name in ("first", "unwritable", "last")]
     for source, data in zip(sources, files):
         source.write_bytes(data)
     with DecodePipeline(codec, batch_size=2, workers=1) as pipeline:
-        decoded = list(pipeline.decode([*sources, tmp_path / "missing.grain"], write=np.save))
+        decoded = list(pipeline.decode([*sources, tmp_path / "missing.grain"], write=save_beside))
     assert [face.source for face in decoded] == [*sources, tmp_path / "missing.grain"]
     assert [type(face.error) for face in decoded] == [type(None), IsADirectoryError, type(None), FileNotFoundError]
-    assert all(face.pixels is None for face in decoded)
+    assert all(face.result is None for face in decoded)
     assert_same(np.load(tmp_path / "first.grain.npy"), pixels[0])
     assert_same(np.load(tmp_path / "last.grain.npy"), pixels[2])
 
 
 def test_half_precision_stays_within_one_level(codec: Codec, files: list[bytes], pixels: list[np.ndarray]) -> None:
     """What the GPU computes in, tried on the CPU; symbols and thumbnail remain float32."""
-    artist = Artist(codec, most=len(files), dtype=torch.float16)
-    drawn = artist.start([artist.records.pack(codec.files.read(data)) for data in files]).pixels()
+    renderer = BatchRenderer(codec, most=len(files), dtype=torch.float16)
+    drawn = renderer.start([renderer.coder.pack(codec.files.read(data).symbols) for data in files]).pixels()
     difference = np.abs(drawn.astype(int) - np.stack(pixels))
     assert (difference <= 1).mean() >= 0.999
 
@@ -127,21 +133,21 @@ def test_half_precision_stays_within_one_level(codec: Codec, files: list[bytes],
 def test_a_batch_that_does_not_fit_is_drawn_in_parts(
     codec: Codec, files: list[bytes], pixels: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    artist = Artist(codec, most=len(files))
-    draw, room = artist.draw, [1]
+    renderer = BatchRenderer(codec, most=len(files))
+    draw, room = renderer.draw, [1]
 
     def draw_what_fits(records: torch.Tensor) -> torch.Tensor:
         if len(records) > room[0]:
             raise torch.OutOfMemoryError("out of memory")
         return draw(records)
 
-    monkeypatch.setattr(artist, "draw", draw_what_fits)
-    records = torch.from_numpy(np.stack([artist.records.pack(codec.files.read(data)) for data in files]))
-    for drawn, expected in zip(artist._draw_at_once(records).numpy(), pixels, strict=True):
+    monkeypatch.setattr(renderer, "draw", draw_what_fits)
+    records = torch.from_numpy(np.stack([renderer.coder.pack(codec.files.read(data).symbols) for data in files]))
+    for drawn, expected in zip(renderer._draw_at_once(records).numpy(), pixels, strict=True):
         assert_same(drawn, expected)
     room[0] = 0
     with pytest.raises(torch.OutOfMemoryError):
-        artist._draw_at_once(records)
+        renderer._draw_at_once(records)
 
 
 def test_half_precision_of_a_model_that_draws() -> None:
@@ -150,14 +156,15 @@ def test_half_precision_of_a_model_that_draws() -> None:
     drawing = DrawingSpec(64, 8, 2, (16, 16), 1, (16,), (1,))
     sizes = {"thumbnail_components": 8, "detail_components": 4, "neighbour_components": 4}
     spec = Face1024Spec(image_size=128, view_size=64, **sizes, drawing=drawing)
-    networks = build_networks(spec).eval().requires_grad_(False)
+    networks = Face1024(spec).eval().requires_grad_(False)
     for module in (networks.prior.leave, networks.fusion.leave):
         torch.nn.init.normal_(module.weight, std=0.05)
-    inputs = torch.full((2, 8), 2.0), torch.randint(-1, 2, (2, 256, 4)).float(), torch.tensor([0.1, 0.2])
+    qualities, thumbnails = torch.tensor([[20], [25]]), torch.full((2, 8), 2)
+    records = torch.cat([qualities, thumbnails, torch.randint(-1, 2, (2, 256 * 4))], 1).int()
     for output in networks.outputs:
-        exact = networks.draw_pixels(*inputs, output=output)
+        exact = networks.draw_records(records, output)
         with torch.autocast("cpu", torch.float16):
-            half = copy.deepcopy(networks).half().draw_pixels(*inputs, output=output)
+            half = copy.deepcopy(networks).half().draw_records(records, output)
         assert ((half.int() - exact.int()).abs() <= 1).float().mean() >= 0.999
 
 
@@ -171,17 +178,17 @@ class TestOnAGpu:
         order = [0, 1, 2, 3, 3, 2, 0, 1, 1, 0, 2]
         with DecodePipeline(on_gpu, batch_size=4, workers=0) as pipeline:
             decoded = list(pipeline.decode(files[index] for index in order))
-            assert pipeline.artist.reason_without_graph is None
+            assert pipeline.renderer.reason_without_graph is None
         for face, index in zip(decoded, order):
-            difference = np.abs(face.pixels.astype(int) - pixels[index])
+            difference = np.abs(face.result.astype(int) - pixels[index])
             assert (difference <= 1).mean() >= 0.999
 
     def test_float32_too(self, codec: Codec, files: list[bytes], pixels: list[np.ndarray]) -> None:
         on_gpu = Codec(codec.files.model, torch.device("cuda"))
-        artist = Artist(on_gpu, most=4, dtype=torch.float32)
-        records = [artist.records.pack(codec.files.read(data)) for data in files]
+        renderer = BatchRenderer(on_gpu, most=4, dtype=torch.float32)
+        records = [renderer.coder.pack(codec.files.read(data).symbols) for data in files]
         for count in (1, 2, 3, 4, 2):
-            drawn = artist.start(records[:count]).pixels()
+            drawn = renderer.start(records[:count]).pixels()
             difference = np.abs(drawn.astype(int) - np.stack(pixels[:count]))
             assert (difference <= 1).mean() >= 0.999
 
@@ -189,7 +196,7 @@ class TestOnAGpu:
         """Encoding elsewhere may choose other levels where two are equally near; reading never differs."""
         on_gpu = Codec(codec.files.model, torch.device("cuda"))
         read, there = (
-            codec.files.read(files[2]),
-            on_gpu.files.read(on_gpu.encode(face, EncodeSettings(quality=QUALITIES[2]))),
+            codec.files.read(files[2]).symbols,
+            on_gpu.files.read(on_gpu.encode(face, EncodeSettings(quality=QUALITIES[2]))).symbols,
         )
         assert (read.details != there.details).mean() < 0.01

@@ -12,8 +12,8 @@ from grain_codec.formats.container import MOST_CHUNK_BYTES, Chunk
 
 from grain_codec.codec import Codec, load_model
 from grain_codec.errors import BadImage, TooLarge
-from grain_codec.runtime.decode_pipeline import Face
-from grain_codec.runtime.encode_pipeline import EncodedFace, EncodePipeline, Photograph, Settings
+from grain_codec.runtime.encode_pipeline import EncodePipeline, FaceToEncode
+from grain_codec.runtime.pipeline import Finished, Read
 from grain_codec.settings import EncodeSettings
 
 COMMENT = Chunk(128, b"who and where")
@@ -31,63 +31,78 @@ def pictures(small_face: np.ndarray) -> list[np.ndarray]:
     return [small_face, small_face[:, ::-1].copy(), 255 - small_face, small_face[::-1].copy()]
 
 
-def through(codec: Codec, photographs: list, settings: Settings = Settings(), workers: int = 0) -> list[Face]:
-    """Photographs, or errors in place of them, through batches of three; what is written is what was made."""
-    with EncodePipeline(codec, settings, batch_size=3, workers=workers) as pipeline:
-        return list(pipeline.encode(photographs, read, keep))
+def through(codec: Codec, faces: list[FaceToEncode | Exception], workers: int = 0) -> list[Finished]:
+    """Faces, or errors in place of them, through batches of three."""
+    with EncodePipeline(codec, batch_size=3, workers=workers) as pipeline:
+        return list(pipeline.encode(faces, read))
 
 
-def read(source: Photograph | Exception) -> Photograph:
-    """Reads what is there already."""
+def read(source: FaceToEncode | Exception) -> Read[FaceToEncode, int]:
+    """Reads what is there already, and keeps the mean of its pixels."""
     if isinstance(source, Exception):
         raise source
-    return source
+    return Read(source, int(source.pixels.mean()))
 
 
-def keep(source: Photograph, face: EncodedFace) -> EncodedFace:
+def write(source: FaceToEncode, kept: int, data: bytes) -> tuple[int, bytes]:
     """Writes nothing."""
-    return face
+    return kept, data
+
+
+def to_encode(pixels: np.ndarray, **settings: object) -> FaceToEncode:
+    return FaceToEncode(pixels, EncodeSettings(**settings))
 
 
 def test_files_are_those_of_single_faces(small: Codec, pictures: list[np.ndarray]) -> None:
-    photographs = [Photograph(pixels, (COMMENT,), (f"notice {index}",)) for index, pixels in enumerate(pictures * 2)]
-    faces = through(small, photographs)
-    assert [face.source for face in faces] == photographs
-    for face in faces:
-        expected = small.encode(face.source.pixels, EncodeSettings(chunks=(COMMENT,)))
-        assert face.written == EncodedFace(expected, face.source.notices)
+    faces = [to_encode(pixels, chunks=(COMMENT,)) for pixels in pictures * 2]
+    finished = through(small, faces)
+    assert [each.source for each in finished] == faces
+    for each in finished:
+        assert each.result == small.encode(each.source.pixels, EncodeSettings(chunks=(COMMENT,)))
+
+
+def test_each_face_has_settings_of_its_own(small: Codec, pictures: list[np.ndarray]) -> None:
+    carriers = through(small, [to_encode(pictures[0], carrier=carrier) for carrier in ("grain", "png")])
+    assert [each.result[1:4] for each in carriers] == [b"GRN", b"PNG"]
+
+
+def test_what_was_kept_of_a_source_reaches_the_writing(small: Codec, pictures: list[np.ndarray]) -> None:
+    with EncodePipeline(small, batch_size=3, workers=1) as pipeline:
+        finished = list(pipeline.encode(map(to_encode, pictures), read, write))
+    assert [each.result for each in finished] == [(int(each.mean()), small.encode(each)) for each in pictures]
 
 
 def test_workers_code_the_same_files(codec: Codec, face: np.ndarray) -> None:
-    [only] = through(codec, [Photograph(face)], Settings(quality=2), workers=1)
-    assert only.written.data == codec.encode(face, EncodeSettings(quality=2))
+    [only] = through(codec, [to_encode(face, quality=2)], workers=1)
+    assert only.result == codec.encode(face, EncodeSettings(quality=2))
 
 
 def test_an_error_is_one_faces_alone(small: Codec, pictures: list[np.ndarray]) -> None:
     """Of reading, of a face that the batch chokes on, and of one that does not fit."""
     sizes = [len(small.encode(pixels)) for pixels in pictures]
-    largest = int(np.argmax(sizes))
+    largest, cap = int(np.argmax(sizes)), max(sizes) - 1
     assert sorted(sizes)[-2] < max(sizes)
-    bulky = Photograph(pictures[0], (Chunk(128, bytes(MOST_CHUNK_BYTES)),))
-    photographs = [FileNotFoundError("gone"), bulky, *map(Photograph, pictures), Photograph(pictures[0][:32])]
-    faces = through(small, photographs, Settings(max_bytes=max(sizes) - 1))
-    assert [type(face.error) for face in faces[:2]] == [FileNotFoundError, BadImage]
-    assert isinstance(faces[-1].error, BadImage)
-    for index, face in enumerate(faces[2:-1]):
-        assert isinstance(face.error, TooLarge) == (index == largest)
-        assert index == largest or face.written.data == small.encode(pictures[index])
+    bulky = to_encode(pictures[0], chunks=(Chunk(128, bytes(MOST_CHUNK_BYTES)),), max_bytes=cap)
+    fitting = [to_encode(pixels, max_bytes=cap) for pixels in pictures]
+    finished = through(small, [FileNotFoundError("gone"), bulky, *fitting, to_encode(pictures[0][:32])])
+    assert [type(each.error) for each in finished[:2]] == [FileNotFoundError, BadImage]
+    assert isinstance(finished[-1].error, BadImage)
+    for index, each in enumerate(finished[2:-1]):
+        assert isinstance(each.error, TooLarge) == (index == largest)
+        assert index == largest or each.result == small.encode(pictures[index])
 
 
 def test_reads_no_further_than_its_bound(small: Codec, pictures: list[np.ndarray]) -> None:
     taken = 0
 
-    def sources() -> Iterator[Photograph]:
+    def sources() -> Iterator[FaceToEncode]:
         nonlocal taken
-        for taken in range(1, 1001):
-            yield Photograph(pictures[0])
+        for _ in range(1000):
+            taken += 1
+            yield to_encode(pictures[0])
 
-    with EncodePipeline(small, Settings(), batch_size=2, workers=0) as pipeline:
-        faces = pipeline.encode(sources(), read, keep)
+    with EncodePipeline(small, batch_size=2, workers=0) as pipeline:
+        faces = pipeline.encode(sources(), read)
         next(faces)
         assert taken <= 20
         faces.close()
@@ -98,8 +113,8 @@ def test_reads_no_further_than_its_bound(small: Codec, pictures: list[np.ndarray
 def test_a_search_on_a_gpu_takes_batches(codec: Codec, faces: dict[str, np.ndarray]) -> None:
     """As near as the CPU's, in no more bytes; where two levels are equally near, another may be chosen."""
     on_gpu = Codec(codec.files.model, torch.device("cuda"))
-    for face in through(on_gpu, list(map(Photograph, faces.values())), Settings(max_bytes=300, effort=1)):
+    for face in through(on_gpu, [to_encode(pixels, max_bytes=300, effort=1) for pixels in faces.values()]):
         alone = codec.encode(face.source.pixels, EncodeSettings(max_bytes=300, effort=1))
-        drawn = (codec.decode(data).astype(float) for data in (face.written.data, alone))
+        drawn = (codec.decode(data).astype(float) for data in (face.result, alone))
         error, usual = (np.square(each - face.source.pixels).mean() for each in drawn)
-        assert len(face.written.data) <= 300 and error < usual * 1.02
+        assert len(face.result) <= 300 and error < usual * 1.02

@@ -43,10 +43,10 @@ class Face1024Coder(Coder[Face1024Symbols]):
             raise Corrupt(f"fine quality {payload.fine_quality} is beyond the model's {self.spec.fine_qualities - 1}")
         return self.levels.decode(payload.data, payload.fine_quality)
 
-    def to_lr_image(self, symbols: Face1024Symbols, payload: Payload) -> npt.NDArray[np.uint8]:
+    def to_lr_image(self, symbols: Face1024Symbols, payload: Payload | None = None) -> npt.NDArray[np.uint8]:
         """See `Coder.to_lr_image`."""
         thumbnail = draw_thumbnail(symbols.thumbnail, symbols.fine_quality, self._thumbnails)
-        return lr_image.embed(payload.data, thumbnail)
+        return lr_image.embed((payload or self.encode(symbols)).data, thumbnail)
 
     def from_lr_image(self, pixels: npt.NDArray[np.uint8], fine_quality: int | None) -> tuple[Face1024Symbols, Payload]:
         """See `Coder.from_lr_image`."""

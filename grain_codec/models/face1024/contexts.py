@@ -1,46 +1,82 @@
-"""What is known of a level before it is read: how busy the face has been so far, compared with the tables.
+"""Contexts of the entropy coder: how large the levels decoded so far are, compared with what the tables expect.
 
-Classes of found over expected magnitude, in the same cell and in the cells around it. All of it is integer
-arithmetic, so that every machine computes the same.
+The coder sums the magnitudes of the levels that it has already coded, in the same cell and in the cells around it, and
+sorts the ratio of that sum to the expected one into classes. All of it is integer arithmetic, so that every machine
+computes the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from grain_codec.coding.grid import GRID
 
 CELLS = GRID * GRID
 SCALES_PER_OCTAVE = 8
 LEAST_SCALE_OCTAVE = -6
-"""Scale index 0 means an expected magnitude of 2 ** LEAST_SCALE_OCTAVE levels."""
+"""Scale index 0 stands for an expected magnitude of 2 ** LEAST_SCALE_OCTAVE levels."""
 
 EXPECTED_UNIT = 256
 """Expected magnitudes are whole multiples of 1 / EXPECTED_UNIT level."""
 
 RATIO_BOUNDS = ((1, 4), (2, 5), (3, 5), (5, 6), (6, 5), (7, 4), (3, 1))
-"""Bounds, as fractions, between the eight classes of found over expected magnitude."""
+"""Bounds, as fractions, between the eight classes of the ratio of found to expected magnitude."""
 
 CLASSES = len(RATIO_BOUNDS) + 1
 COMPONENT_BANDS = (1, 4, 12)
-"""First components of the second, third, ... band of detail components with a context table of its own."""
+"""First components of the second, third, ... band of detail components; each band has a context table."""
 
 THUMBNAIL_GROUP = 16
-"""Thumbnail components that are coded with one look at how busy the face has been."""
+"""Thumbnail components that share one context."""
 
 
-def expected_magnitude(scales: np.ndarray) -> np.ndarray:
-    """The magnitude that a scale index stands for, in 1 / EXPECTED_UNIT levels, by integer table."""
-    return _EXPECTED[scales]
+Ints = npt.NDArray[np.int64]
 
 
-def thumbnail_groups(levels: np.ndarray, base: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+class DetailContext(NamedTuple):
+    """Index into the table of detail contexts.
+
+    Attributes:
+        band: of the component.
+        inside: class of each cell, from the levels coded in it so far, `[N, cells]`.
+        around: class of each cell, from the levels coded in the cells around it so far, `[N, cells]`.
+    """
+
+    band: int
+    inside: Ints
+    around: Ints
+
+
+class DetailGroup(NamedTuple):
+    """Detail levels that are coded together.
+
+    Attributes:
+        cells: indices of their cells.
+        component: their component.
+        context: of each level.
+    """
+
+    cells: Ints
+    component: int
+    context: DetailContext
+
+
+def expected_magnitude(scales: npt.NDArray[np.integer[Any]]) -> Ints:
+    """The magnitudes that scale indices stand for, in 1 / EXPECTED_UNIT levels, from an integer table."""
+    magnitudes: Ints = _EXPECTED[scales]
+    return magnitudes
+
+
+def thumbnail_groups(levels: Ints, base: Ints) -> Iterator[tuple[slice, Ints]]:
     """Groups of thumbnail components in coding order, with the context class of each face.
 
     Args:
-        levels: integers `[N, T]`; a group's are read only after it was yielded.
+        levels: integers `[N, T]`. A group's levels are read only after the group was yielded, so that a decoder can
+            fill them in as it goes.
         base: scale indices `[T]` of the tables.
     """
     expected = expected_magnitude(base)
@@ -48,16 +84,16 @@ def thumbnail_groups(levels: np.ndarray, base: np.ndarray) -> Iterator[tuple[sli
     expected_so_far = 0
     for start in range(0, levels.shape[1], THUMBNAIL_GROUP):
         where = slice(start, start + THUMBNAIL_GROUP)
-        yield where, ratio_class(found_so_far, np.int64(expected_so_far))
+        yield where, ratio_class(found_so_far, np.array(expected_so_far))
         found_so_far = found_so_far // 2 + EXPECTED_UNIT * np.abs(levels[:, where]).sum(1, dtype=np.int64)
         expected_so_far = expected_so_far // 2 + int(expected[where].sum())
 
 
-def detail_groups(levels: np.ndarray, base: np.ndarray) -> Iterator[tuple[np.ndarray, int, tuple]]:
-    """Groups of detail levels in coding order: cells, component, and the context classes of each.
+def detail_groups(levels: Ints, base: Ints) -> Iterator[DetailGroup]:
+    """Groups of detail levels in coding order.
 
     Args:
-        levels: integers `[N, 256, C]`; a group's are read only after it was yielded.
+        levels: integers `[N, 256, C]`; see `thumbnail_groups`.
         base: scale indices `[256, C]` of the tables.
     """
     insides, arounds = _detail_thresholds(expected_magnitude(base))
@@ -67,36 +103,38 @@ def detail_groups(levels: np.ndarray, base: np.ndarray) -> Iterator[tuple[np.nda
         for group, cells in enumerate(_INTERLEAVED):
             inside = _class_among(found_so_far[:, cells], insides[:, component, cells])
             around = _class_among(_around(found_so_far)[:, cells], arounds[group][:, component, cells])
-            yield cells, component, (band, inside, around)
+            yield DetailGroup(cells, component, DetailContext(band, inside, around))
             found = EXPECTED_UNIT * np.abs(levels[:, cells, component].astype(np.int64))
             found_so_far[:, cells] = found_so_far[:, cells] * 7 // 8 + found
 
 
-def ratio_class(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """Which class found over expected magnitude falls in; little evidence of either pulls it to the middle."""
+def ratio_class(found: Ints, expected: Ints) -> Ints:
+    """The class of the ratio of found to expected magnitude; where both are small, the class is in the middle."""
     return _class_among(found, _thresholds(expected))
 
 
-def _thresholds(expected: np.ndarray) -> np.ndarray:
+def _thresholds(expected: Ints) -> Ints:
     """The least found magnitude of each class but the first, `[CLASSES - 1, ...]`."""
     bounds = [-(-(expected + _PRIOR) * above // below) - _PRIOR for above, below in RATIO_BOUNDS]
     return np.stack(bounds)
 
 
-def _class_among(found: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """How many thresholds `[CLASSES - 1, ...]` are reached, of the shape of `found`."""
+def _class_among(found: Ints, thresholds: Ints) -> Ints:
+    """Counts how many of the thresholds `[CLASSES - 1, ...]` each value has reached; of the shape of `found`."""
     thresholds = thresholds.reshape(len(thresholds), *(1,) * (found.ndim - thresholds.ndim + 1), *thresholds.shape[1:])
-    return (found >= thresholds).sum(0)
+    reached: Ints = (found >= thresholds).sum(0)
+    return reached
 
 
-def _detail_thresholds(expected: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The thresholds of all details, since what is expected does not depend on the face.
+def _detail_thresholds(expected: Ints) -> tuple[Ints, list[Ints]]:
+    """The thresholds of all details, which do not depend on the face.
 
     Args:
         expected: magnitudes `[256, C]`.
 
     Returns:
-        Those of a cell, `[CLASSES - 1, C, 256]`, and of its surroundings when each interleaved group is coded.
+        The thresholds of each cell, `[CLASSES - 1, C, 256]`, and those of its surroundings at the time when each
+        interleaved group of cells is coded.
     """
     before = np.zeros((expected.shape[1] + 1, CELLS), np.int64)
     for component, magnitudes in enumerate(expected.T):
@@ -108,17 +146,18 @@ def _detail_thresholds(expected: np.ndarray) -> tuple[np.ndarray, list[np.ndarra
     return _thresholds(before[:-1]), arounds
 
 
-def _around(values: np.ndarray) -> np.ndarray:
+def _around(values: Ints) -> Ints:
     """Sums over the eight neighbours of each cell, `[N, 256]`."""
     padded = np.zeros((len(values), GRID + 2, GRID + 2), values.dtype)
     padded[:, 1:-1, 1:-1] = values.reshape(-1, GRID, GRID)
     rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
     block = rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]
-    return block.reshape(values.shape) - values
+    sums: Ints = block.reshape(values.shape) - values
+    return sums
 
 
-def _interleaved_cells() -> list[np.ndarray]:
-    """Cells on even rows and columns, on odd ones, and all between: each group lies among the ones before."""
+def _interleaved_cells() -> list[Ints]:
+    """Cells on even rows and columns, cells on odd ones, and the rest, so that later groups border on earlier ones."""
     row, column = np.divmod(np.arange(CELLS), GRID)
     even = (row % 2 == 0) & (column % 2 == 0)
     odd = (row % 2 == 1) & (column % 2 == 1)

@@ -1,4 +1,4 @@
-"""Noise that every decoder has without it being stored: a function of the map's size alone."""
+"""Noise that no file stores, because every decoder computes the same."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""The upscaling priors decoding module of face-1024: joins the faithful view with the prior's features.
+"""The upscaling priors decoding module of face-1024, which joins the decoded view with the prior's features.
 
-From 32 px up, at each scale: what is known so far, the decoded view folded to that scale, the prior's
-features there, and noise, since texture made of nothing else repeats itself. What comes out is added to
-the interpolated view, so that an untrained module gives `rescaled`, and a trained one only draws what
-the view lacks. The prior draws from 16x16 cells, and perceptual distances reward a pattern that repeats in
-every one of them, which eyes do not forgive: so what neighbouring cells have in common is not added.
+At each scale from 32 px up the module reads its own features of the scale below, the decoded view folded to that
+scale, the prior's features of that scale, and noise. Without the noise, texture would repeat itself. The module adds
+its result to the interpolated view: untrained it gives `rescaled`, and trained it draws only what the view lacks.
+
+The prior starts from 16x16 cells, and perceptual distances reward a pattern that repeats in every cell although people
+see it at once. So the module subtracts what neighbouring cells have in common before it adds the result.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grain_codec.coding.grid import GRID
-from grain_codec.models.blocks import ResidualBlock
+from grain_codec.models.blocks import ResidualBlock, store_channels_last, zero_convolution
 from grain_codec.models.face1024.fixed_noise import fixed_noise
 from grain_codec.models.face1024.spec import DrawingSpec
 from grain_codec.ops.haar import inverse_haar
 
 
 class Fusion(nn.Module):
-    """Upscaling priors decoding module; see the module's docstring."""
+    """The upscaling priors decoding module; the file's docstring describes it."""
 
     def __init__(self, drawing: DrawingSpec, view_size: int):
         super().__init__()
@@ -37,10 +38,8 @@ class Fusion(nn.Module):
             self.register_buffer(f"noise_{size}", fixed_noise(drawing.noise_channels, size), persistent=False)
             self.blocks.append(nn.Sequential(*[ResidualBlock(width) for _ in range(blocks)]))
             known = width // 4
-        self.leave = nn.Conv2d(drawing.fusion_widths[-1], 12, 1)
-        nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
-        self.to(memory_format=torch.channels_last)
+        self.leave = zero_convolution(drawing.fusion_widths[-1], 12)
+        store_channels_last(self)
 
     def forward(self, view: Tensor, step: Tensor, features: list[Tensor]) -> Tensor:
         """`fused`: the natural picture.
@@ -68,7 +67,7 @@ class Fusion(nn.Module):
         return faithful + without_repetition(added, self.drawing.repetition_window)
 
     def _view_at(self, view: Tensor, size: int) -> Tensor:
-        """The view folded or interpolated to a scale, `[B, 3 * F * F, S, S]`."""
+        """The view folded or interpolated to a scale: `[B, 3 * F * F, S, S]`."""
         if size < self.view_size:
             return F.pixel_unshuffle(view, self.view_size // size)
         if size == self.view_size:
@@ -77,13 +76,13 @@ class Fusion(nn.Module):
 
 
 def without_repetition(added: Tensor, window: int) -> Tensor:
-    """Pictures `[B, C, D, D]` less the mean of the cells around each cell, itself among them, sample by sample.
+    """Subtracts from each cell, sample by sample, the mean of the cells around it and of itself.
 
-    Shading and colour that are smooth over the neighbourhood go too: those the faithful view has already.
+    Shading and colour that are smooth over the neighbourhood disappear too; the decoded view has those already.
 
     Args:
-        added: what is drawn, in cells of D / 16 pixels.
-        window: side of the neighbourhood in cells, odd; 0 takes nothing away.
+        added: what the module drew, `[B, C, D, D]`, in cells of D / 16 pixels.
+        window: side of the neighbourhood in cells, odd; 0 subtracts nothing.
     """
     if not window:
         return added

@@ -1,6 +1,6 @@
 """The networks of face-1024: three modules, assembled from the spec, and the pictures that they draw.
 
-`rescaling` carries the face down to symbols and back, `prior` generates a face from what was carried, and
+`rescaling` turns a face into symbols and symbols into the decoded view, `prior` generates a face from that view, and
 `fusion` draws from the features of both.
 """
 
@@ -20,6 +20,12 @@ from grain_codec.ops.unpack import unpack_symbols
 
 class Face1024(ReciprocalNetworks):
     """The networks of face-1024."""
+
+    spec: Face1024Spec
+    rescaling: Rescaling
+    prior: Prior
+    fusion: Fusion
+    _step_bits: Tensor
 
     def __init__(self, spec: Face1024Spec):
         super().__init__({"rescaling": Rescaling(spec)})
@@ -43,7 +49,8 @@ class Face1024(ReciprocalNetworks):
         Returns:
             `[B, 3, S, S]` in [0, 1].
         """
-        return self.rescaling(self._draw_small(thumbnail_levels, detail_levels, step, output))
+        drawn: Tensor = self.rescaling(self._draw_small(thumbnail_levels, detail_levels, step, output))
+        return drawn
 
     def draw_records(self, records: Tensor, output: str) -> Tensor:
         """See `ReciprocalNetworks.draw_records`; a record is int32 `[1 + T + 256 * C]`."""
@@ -63,4 +70,5 @@ class Face1024(ReciprocalNetworks):
         """`prior` or `fused` from the decoded view `[B, 3, V, V]` -> `[B, 3, D, D]`, D the drawn size, not clamped."""
         view = view.clamp(0, 1)
         picture, features = self.prior(view, step)
-        return picture if output == "prior" else self.fusion(view, step, features)
+        drawn: Tensor = picture if output == "prior" else self.fusion(view, step, features)
+        return drawn

@@ -1,10 +1,9 @@
-"""The scale-specific generative prior module of face-1024: draws a natural face from what the LR image says.
+"""The scale-specific generative prior module of face-1024, which draws a natural face from the decoded view.
 
-The decoded view, folded to the LR image's own 16x16 scale, gives a feature map and one style code. A
-style-modulated generator grows the map by inverse Haar steps; its layers are modulated separable
-convolutions (Belousov 2021, "MobileStyleGAN"; Karras et al. 2020, "Analyzing and Improving the Image
-Quality of StyleGAN"). What it draws is added to the interpolated view; its features at
-each scale are what the fusion module joins with `rescaled`.
+The module folds the decoded view to 16x16 and computes a feature map and one style code from it. A style-modulated
+generator enlarges the map by inverse Haar transforms; its layers are modulated separable convolutions (Belousov 2021,
+"MobileStyleGAN"; Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN"). The module adds what it
+draws to the interpolated view. The fusion module reads the generator's features at each scale.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grain_codec.coding.grid import GRID
-from grain_codec.models.blocks import ResidualBlock
+from grain_codec.models.blocks import ResidualBlock, store_channels_last, zero_convolution
 from grain_codec.models.face1024.spec import DrawingSpec
 from grain_codec.ops.haar import inverse_haar
 from grain_codec.ops.modulated_convolution import separable_modulated_convolution
@@ -22,6 +21,8 @@ from grain_codec.ops.modulated_convolution import separable_modulated_convolutio
 
 class StyledLayer(nn.Module):
     """A modulated separable convolution with stored noise, bias and leaky ReLU."""
+
+    noise: Tensor
 
     def __init__(self, channels_in: int, channels_out: int, code_width: int, size: int):
         super().__init__()
@@ -44,16 +45,16 @@ class StyledLayer(nn.Module):
 
 
 def _bounds(deviation: float) -> tuple[float, float]:
-    """Those of a uniform density of a standard deviation.
+    """Bounds of the uniform density that has a standard deviation.
 
-    Normal noise would do too, but on the meta device, where a model is built before its weights are read, torch
-    imports its compiler for it, which takes seconds of a cold decode.
+    A normal density would do as well, but on the meta device, on which a model is built before its weights are read,
+    torch imports its compiler to draw from one. That takes seconds of a cold decode.
     """
     return -deviation * 3**0.5, deviation * 3**0.5
 
 
 class Prior(nn.Module):
-    """Scale-specific generative prior module; see the module's docstring."""
+    """The scale-specific generative prior module; the file's docstring describes it."""
 
     def __init__(self, drawing: DrawingSpec, view_size: int):
         super().__init__()
@@ -70,10 +71,8 @@ class Prior(nn.Module):
             size = GRID << (level + 1)
             self.layers.append(StyledLayer(below // 4, above, drawing.code_width, size))
             self.layers.append(StyledLayer(above, above, drawing.code_width, size))
-        self.leave = nn.Conv2d(drawing.prior_widths[-1], 12, 1)
-        nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
-        self.to(memory_format=torch.channels_last)
+        self.leave = zero_convolution(drawing.prior_widths[-1], 12)
+        store_channels_last(self)
 
     def forward(self, view: Tensor, step: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Draws faces.

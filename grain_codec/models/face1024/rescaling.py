@@ -1,13 +1,13 @@
-"""The invertible extreme rescaling module of face-1024: image <-> whole symbols, `rescaled` on the way back.
+"""The invertible extreme rescaling module of face-1024: a face to whole symbols, and symbols to the decoded view.
 
-Downwards a face becomes two sets of whole levels. The thumbnail's are quantised principal components
-of its 16x16 view. The details' are, for each of the 256 cells, quantised coefficients of what a
-prediction of that cell leaves over, in a basis of the cell's own: faces are aligned, so the cell that
-holds the left eye has a basis for left eyes. Cells are decoded in three interleaved passes, each
-predicted from the thumbnail and from the cells that the passes before have decoded.
+The module turns a face into two sets of whole levels. Those of the thumbnail are quantised principal components of the
+face at 16x16 pixels. Those of the details are, for each of the 256 cells, quantised coefficients of the difference
+between the cell and a prediction of it, in a basis of the cell's own: faces are aligned, so the cell that holds the
+left eye has a basis for left eyes. The module decodes the cells in three interleaved passes, and predicts those of each
+pass from the thumbnail and from the cells that the earlier passes have decoded.
 
-Every quantity that steers the entropy coder is a whole level; predictions only move pixels. So two
-machines whose arithmetic differs in the last bit read the same symbols from a file.
+Only whole levels steer the entropy coder; predictions only change pixels. So two machines whose arithmetic differs in
+the last bit read the same symbols from a file.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def decoding_passes() -> list[Tensor]:
 
 @dataclass
 class Analysis:
-    """What the encoder found: values before and after rounding, and the picture they stand for.
+    """What the encoder found: values before and after rounding, and the view that a decoder makes of them.
 
     Attributes:
         thumbnail_levels: `[B, T]` whole numbers as floats.
@@ -68,7 +68,13 @@ class Analysis:
 
 
 class Rescaling(nn.Module):
-    """Invertible extreme rescaling module; see the module's docstring."""
+    """The invertible extreme rescaling module; the file's docstring describes it."""
+
+    thumbnail_mean: Tensor
+    thumbnail_basis: Tensor
+    pass0: Tensor
+    pass1: Tensor
+    pass2: Tensor
 
     def __init__(self, spec: Face1024Spec):
         super().__init__()
@@ -113,7 +119,7 @@ class Rescaling(nn.Module):
         return thumbnail.reshape(-1, 3, GRID, GRID)
 
     def analyse(self, thumbnail: Tensor, view: Tensor, step: Tensor) -> Analysis:
-        """Encodes faces, and decodes them again on the way: a cell's prediction needs its decoded neighbours.
+        """Encodes faces, and decodes them on the way, because a cell's prediction needs its decoded neighbours.
 
         Args:
             thumbnail: `[B, 3, 16, 16]`, antialiased, in [0, 1].
@@ -155,10 +161,10 @@ class Rescaling(nn.Module):
         return self._decode_view(low, step, lambda group, pixels, coefficients: detail_levels[:, group])
 
     def forward(self, view: Tensor) -> Tensor:
-        """`rescaled`: the decoded view `[B, 3, V, V]` drawn at full size `[B, 3, S, S]`, clamped to [0, 1].
+        """`rescaled`: the decoded view `[B, 3, V, V]` at full size `[B, 3, S, S]`, clamped to [0, 1].
 
-        At these rates no byte goes to anything finer than the view, so the mean-square best
-        full-size picture is the view interpolated.
+        At these rates no byte describes anything finer than the view, so the interpolated view is the full-size
+        picture of the least mean squared error.
         """
         size = self.spec.image_size
         full = F.interpolate(view, (size, size), mode="bicubic", align_corners=False)
@@ -169,7 +175,14 @@ class Rescaling(nn.Module):
         return antialiased_resize(image, GRID).clamp(0, 1), antialiased_resize(image, self.spec.view_size).clamp(0, 1)
 
     def _decode_view(self, low: Tensor, step: Tensor, levels_of: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Tensor:
-        """Runs the passes; `levels_of` gives the levels of a pass, from its prediction or from a file."""
+        """Runs the passes and enhances the result.
+
+        Args:
+            low: the transmitted thumbnail `[B, 3, 16, 16]`.
+            step: `[B]`.
+            levels_of: gives the levels of a pass, from a file or by encoding, given the pass's cells, their
+                predicted pixels and their predicted coefficients.
+        """
         base = self._predict_from_thumbnail(low)
         known = torch.zeros_like(base)
         mask = base.new_zeros(base.shape[0], GRID * GRID, 1)
@@ -201,11 +214,12 @@ class Rescaling(nn.Module):
         return per_cell(ring[:, group], self.neighbour_prediction[group])
 
     def _enhance(self, view: Tensor, quality: Tensor, position: Tensor) -> Tensor:
-        """Takes out what quantising cell by cell put in: block edges and the like."""
+        """Removes artefacts of quantising cell by cell, such as block edges."""
         folded = F.pixel_unshuffle(view, 4)
         scale = folded.shape[-1] // GRID
         known = torch.cat([quality, position], 1).repeat_interleave(scale, 2).repeat_interleave(scale, 3)
-        return view + F.pixel_shuffle(self.enhancement(torch.cat([folded - 0.5, known], 1)), 4)
+        correction: Tensor = self.enhancement(torch.cat([folded - 0.5, known], 1))
+        return view + F.pixel_shuffle(correction, 4)
 
 
 def ideal_laplace_bits(values: Tensor, log_scale: Tensor) -> Tensor:

@@ -1,10 +1,11 @@
-"""Encoder-side search: better symbols for these very faces, within the same bytes.
+"""Searches, while encoding, for symbols that decode to a nearer face in no more bytes.
 
-Rounding each coefficient to the nearest level is nearest for the coefficient alone. Here levels are chosen
-together, for the picture that the decoder makes of all of them and for the bits that they cost: every level is
-a random choice between the two whole numbers around a continuous value, relaxed so that it has a gradient, and
-annealed until it is whole (stochastic Gumbel annealing: Yang, Bamler, Mandt 2020, "Improving inference for
-neural image compression", section 3.2). The price of a bit rises and falls so that the file fills its bytes.
+Rounding a coefficient to the nearest level minimises the error of that coefficient alone. The search chooses all levels
+together, for the picture that the decoder makes of them and for the bits that they cost. It treats each level as a
+random choice between the two whole numbers around a continuous value, relaxes that choice so that it has a gradient,
+and lowers the temperature until the choice is certain (stochastic Gumbel annealing: Yang, Bamler, Mandt 2020,
+"Improving inference for neural image compression", section 3.2). The price of a bit follows the length of the payload,
+so that the file fills the bytes that it may have.
 """
 
 from __future__ import annotations
@@ -21,29 +22,29 @@ from grain_codec.models.face1024.rescaling import Rescaling
 from grain_codec.models.face1024.symbols import Face1024Symbols, SymbolCoder
 
 ITERATIONS = (0, 12, 30, 60, 100, 150, 210, 280, 360, 450)
-"""At effort 0 to 9."""
+"""Iterations of the search at each effort from 0 to 9."""
 
 LEARNING_RATE = 0.05
 WARMEST, COLDEST = 0.6, 0.08
-"""Temperature of the choice between two levels, at the start and at the end."""
+"""Temperatures of the choice between two levels at the start and at the end."""
 
 NOISE = 0.2
-"""Of the Gumbel noise's own strength: a search is short."""
+"""Factor on the Gumbel noise. Full noise would need more iterations than a search has."""
 
 FIRST_PRICE = 0.08
-"""Squared error, in squared steps, that a bit must save."""
+"""Squared error, in squared quantiser steps, that one more bit must save at the start."""
 
 PRICE_SLOPE = 5.0
-"""Exponent of the payload's length over its limit in a correction of the price."""
+"""The price is multiplied by the ratio of the payload's length to its limit, to the power of this."""
 
 CHECK_EVERY = 15
-"""Iterations between two looks at what whole levels would give."""
+"""Iterations after which the levels are rounded and compared with the best so far."""
 
 COMPARED_SIDE = 256
-"""Side in pixels at which errors are computed in every iteration; what is kept is chosen at full size."""
+"""Side in pixels at which every iteration computes errors; candidates are compared at full size."""
 
 PRICED_LEVELS = 14
-"""Larger magnitudes cost nearly the same as their neighbours."""
+"""Number of magnitudes, from 0, that have a price of their own; larger ones are priced as the last of these."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,10 @@ class SearchLimits:
 
 
 class Search:
-    """Searches symbols for a batch of faces; each gets what it would get alone."""
+    """Searches symbols for a batch of faces; each face gets what a search for it alone would find."""
 
     def __init__(self, rescaling: Rescaling, coder: SymbolCoder, images: Tensor, limits: Sequence[SearchLimits]):
-        """`images` are the faces `[B, 3, S, S]` in [0, 1], one limit each."""
+        """`images` are the faces `[B, 3, S, S]` in [0, 1]; `limits` has an entry for each."""
         self._rescaling, self._coder, self._images, self._limits = rescaling, coder, images, limits
         spec, device = rescaling.spec, images.device
         self._steps = torch.tensor(
@@ -105,7 +106,7 @@ class Search:
         return self._best
 
     def _start_values(self) -> list[Tensor]:
-        """Halfway from the start's levels to what they were rounded from: `[B, T]` and `[B, 256, C]`."""
+        """The means of the first levels and of the values that these were rounded from, `[B, T]` and `[B, 256, C]`."""
         rescaling = self._rescaling
         thumbnails, views = rescaling.views(self._images)
         with torch.no_grad():
@@ -115,9 +116,10 @@ class Search:
         return [(each + levels) / 2 for each, levels in zip(exact, self._levels([each.symbols for each in self._best]))]
 
     def _loss(self, values: Sequence[Tensor], temperature: float) -> Tensor:
-        """Squared error in squared steps, and the price of the bits, of all faces together."""
+        """Sum over the faces of the squared error, in squared steps, and of the price of the bits."""
         relaxed = [self._relaxed(value, temperature) for value in values]
-        view = self._rescaling.synthesise(*(levels for levels, _, _ in relaxed), self._steps)
+        (thumbnails, _, _), (details, _, _) = relaxed
+        view = self._rescaling.synthesise(thumbnails, details, self._steps)
         side = self._small.shape[-1]
         drawn = F.interpolate(view, (side, side), mode="bicubic", align_corners=False)
         of_view = (view.shape[-1] / side) ** 2 / self._steps**2
@@ -129,7 +131,12 @@ class Search:
         return (errors + self._prices * bits).sum()
 
     def _relaxed(self, value: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Levels between the two whole ones around each value, the lower ones, and the chance of the upper ones."""
+        """Relaxes the choice between the two whole levels around each value.
+
+        Returns:
+            The relaxed levels, the lower of the two whole levels, and the probability of the upper one, all of the
+            shape of `value`.
+        """
         below = value.detach().floor()
         above = (value - below).clamp(1e-4, 1 - 1e-4)
         logits = torch.stack([-torch.atanh(above), -torch.atanh(1 - above)]) / temperature
@@ -138,14 +145,14 @@ class Search:
         return below + weights[1], below, chance
 
     def _gumbel(self, logits: Tensor) -> Tensor:
-        """Noise `[2, B, ...]`, each face's from a generator of its own."""
+        """Gumbel noise `[2, B, ...]`; each face has a generator of its own, so that a batch changes nothing."""
         shape = (2, *logits.shape[2:])
         uniform = torch.stack([torch.rand(shape, generator=generator) for generator in self._generators], 1)
         return -torch.log(-torch.log(uniform.clamp(1e-6, 1 - 1e-6))).to(logits.device)
 
     @torch.no_grad()
     def _check(self, values: Sequence[Tensor]) -> None:
-        """Keeps what whole levels are nearer and allowed, and sets prices and tables by what they cost."""
+        """Rounds the levels, keeps candidates that are nearer than the best so far, and updates prices and tables."""
         thumbnails, details = (value.detach().round().long().cpu().numpy() for value in values)
         faces = [
             Face1024Symbols(thumbnail, detail, limit.start.symbols.fine_quality)
@@ -161,8 +168,9 @@ class Search:
     @torch.no_grad()
     def _errors_of(self, faces: Sequence[Face1024Symbols]) -> list[float]:
         """Squared errors of `rescaled` at full size."""
-        drawn = self._rescaling(self._rescaling.synthesise(*self._levels(faces), self._steps))
-        return (drawn - self._images).square().flatten(1).sum(1).tolist()
+        thumbnails, details = self._levels(faces)
+        drawn: Tensor = self._rescaling(self._rescaling.synthesise(thumbnails, details, self._steps))
+        return [float(error) for error in (drawn - self._images).square().flatten(1).sum(1)]
 
     def _levels(self, faces: Sequence[Face1024Symbols]) -> list[Tensor]:
         """Levels as the networks take them, `[B, T]` and `[B, 256, C]`."""
@@ -170,12 +178,12 @@ class Search:
         return [torch.from_numpy(np.stack(part)).float().to(self._images.device) for part in parts]
 
     def _weigh(self, faces: Sequence[Face1024Symbols]) -> None:
-        """Sets the tables of bits by magnitude to the contexts of some symbols."""
+        """Computes the price of each magnitude of each level in the contexts that some symbols give."""
         tables = zip(*(self._coder.magnitude_bits(symbols, PRICED_LEVELS) for symbols in faces))
         self._tables = [torch.from_numpy(np.stack(table)).float().to(self._images.device) for table in tables]
 
 
 def _looked_up(table: Tensor, levels: Tensor) -> Tensor:
-    """Bits `[B, ..., PRICED_LEVELS]` at whole levels `[B, ...]`."""
+    """The entries of a table of bits `[B, ..., PRICED_LEVELS]` for whole levels `[B, ...]`."""
     magnitudes = levels.abs().clamp(max=PRICED_LEVELS - 1).long()
     return table.gather(-1, magnitudes[..., None])[..., 0]

@@ -100,7 +100,7 @@ class Face1024Spec(Spec):
 
     def detail_step(self, fine_quality: int) -> float:
         """Quantiser step of the detail coefficients, in units of the image range."""
-        return self.coarsest_step * 2.0 ** (-fine_quality / self.steps_per_octave)
+        return float(self.coarsest_step * 2.0 ** (-fine_quality / self.steps_per_octave))
 
     def thumbnail_step(self, fine_quality: int) -> float:
         """Quantiser step of the thumbnail's principal components, in units of the image range."""

@@ -1,7 +1,8 @@
-"""The symbols of a face, and their coding by what is known of each before it is read: its expected magnitude.
+"""The symbols of a face, and their entropy coding.
 
-A level's expected magnitude starts from tables (per component, per cell, per quality) and is then
-scaled by its context, see `contexts`. All of it is integer arithmetic, so that every machine computes the same.
+The coder codes each level under a distribution that its expected magnitude chooses. The expected magnitude comes from a
+table (by component, cell and quality) and is scaled by the level's context; see `contexts`. All of it is integer
+arithmetic, so that every machine computes the same.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from grain_codec.coding.integer_tables import check_types
 from grain_codec.coding.range_coder import ALPHABET, TOTAL_BITS, LevelCoder, RangeDecoder, RangeEncoder
@@ -19,10 +21,13 @@ from grain_codec.models.face1024.contexts import (
     CLASSES,
     COMPONENT_BANDS,
     SCALES_PER_OCTAVE,
+    Ints,
     detail_groups,
     thumbnail_groups,
 )
 from grain_codec.models.face1024.spec import Face1024Spec
+
+Floats = npt.NDArray[np.float64]
 
 ANCHOR_SPACING = 8
 """Fine qualities between two rows of base scales; between them the scales are interpolated."""
@@ -37,15 +42,15 @@ class Face1024Symbols:
     Attributes:
         thumbnail: integers `[T]`, components in order of falling variance.
         details: integers `[256, C]`, cells in raster order.
-        fine_quality: which quantiser steps they count in.
+        fine_quality: which of the model's quantiser steps the levels count in.
     """
 
-    thumbnail: np.ndarray
-    details: np.ndarray
+    thumbnail: Ints
+    details: Ints
     fine_quality: int
 
 
-TABLE_TYPES = {
+TABLE_TYPES: dict[str, type[np.generic]] = {
     "thumbnail_scales": np.uint8,
     "detail_scales": np.uint8,
     "thumbnail_context": np.int8,
@@ -66,11 +71,11 @@ class SymbolTables:
         cumulative: int32 `[alphabets, ALPHABET + 1]` rows of the level coder.
     """
 
-    thumbnail_scales: np.ndarray
-    detail_scales: np.ndarray
-    thumbnail_context: np.ndarray
-    detail_context: np.ndarray
-    cumulative: np.ndarray
+    thumbnail_scales: npt.NDArray[np.uint8]
+    detail_scales: npt.NDArray[np.uint8]
+    thumbnail_context: npt.NDArray[np.int8]
+    detail_context: npt.NDArray[np.int8]
+    cumulative: npt.NDArray[np.int32]
 
     def check(self, spec: Face1024Spec) -> None:
         """Refuses tables that the coder could not work with.
@@ -105,8 +110,7 @@ class SymbolCoder:
 
     def encode(self, symbols: Face1024Symbols) -> bytes:
         """The payload of a face."""
-        walk = self._walk(symbols.thumbnail[None], symbols.details[None], symbols.fine_quality)
-        return self._written([(levels[0][where], scales[0]) for levels, where, scales in walk])
+        return self._written([(group.coded(), group.scales) for group in self._groups_of(symbols)])
 
     def decode(self, payload: bytes, fine_quality: int) -> Face1024Symbols:
         """The symbols of a payload.
@@ -115,65 +119,80 @@ class SymbolCoder:
             Corrupt: the payload is not exactly what `encode` gives for some symbols.
         """
         decoder = RangeDecoder(payload)
-        thumbnail = np.zeros((1, self.spec.thumbnail_components), np.int64)
-        details = np.zeros((1, CELLS, self.spec.detail_components), np.int64)
-        groups = []
-        for levels, where, scales in self._walk(thumbnail, details, fine_quality):
-            levels[0][where] = [self._levels.decode(decoder, scale) for scale in scales[0].tolist()]
-            groups.append((levels[0][where], scales[0]))
+        thumbnail = np.zeros(self.spec.thumbnail_components, np.int64)
+        details = np.zeros((CELLS, self.spec.detail_components), np.int64)
+        symbols, groups = Face1024Symbols(thumbnail, details, fine_quality), []
+        for group in self._groups_of(symbols):
+            group.levels[group.where] = [self._levels.decode(decoder, scale) for scale in group.scales.tolist()]
+            groups.append((group.coded(), group.scales))
         if self._written(groups) != payload:
             raise Corrupt("the payload is not one that an encoder writes")
-        return Face1024Symbols(thumbnail[0], details[0], fine_quality)
+        return symbols
 
     def ideal_bits(self, symbols: Face1024Symbols) -> float:
         """The code length of a face under the tables, in bits."""
-        walk = self._walk(symbols.thumbnail[None], symbols.details[None], symbols.fine_quality)
-        return sum(float(self._levels.ideal_bits(levels[0][where], scales[0]).sum()) for levels, where, scales in walk)
+        groups = self._groups_of(symbols)
+        return sum(float(self._levels.ideal_bits(group.coded(), group.scales).sum()) for group in groups)
 
-    def magnitude_bits(self, symbols: Face1024Symbols, count: int) -> tuple[np.ndarray, np.ndarray]:
+    def magnitude_bits(self, symbols: Face1024Symbols, count: int) -> tuple[Floats, Floats]:
         """What each level would cost at magnitudes 0 to `count` - 1, in its present context.
 
         Returns:
-            Bits of the thumbnail's levels `[T, count]` and of the details' `[256, C, count]`, float64.
+            Bits of the thumbnail's levels `[T, count]` and of the details' `[256, C, count]`.
         """
-        levels = symbols.thumbnail[None], symbols.details[None]
-        scales = tuple(np.zeros(each.shape, np.int64) for each in levels)
-        for coded, where, found in self._walk(*levels, symbols.fine_quality):
-            scales[coded is levels[1]][0][where] = found[0]
+        thumbnail_scales, detail_scales = np.zeros_like(symbols.thumbnail), np.zeros_like(symbols.details)
+        for group in self._groups_of(symbols):
+            scales = thumbnail_scales if group.levels is symbols.thumbnail else detail_scales
+            scales[group.where] = group.scales
         every_scale, magnitudes = np.mgrid[: MOST_SCALE + 1, :count]
         bits = self._levels.ideal_bits(magnitudes, every_scale)
-        return bits[scales[0][0]], bits[scales[1][0]]
+        return bits[thumbnail_scales], bits[detail_scales]
 
-    def _written(self, groups: list[tuple[np.ndarray, np.ndarray]]) -> bytes:
-        """The bytes of levels under their scale indices, both `[L]`, group by group."""
+    def _written(self, groups: list[tuple[Ints, Ints]]) -> bytes:
+        """The bytes of levels and their scale indices, both `[L]`, group by group."""
         encoder = RangeEncoder()
         levels, scales = map(np.concatenate, zip(*groups))
         self._levels.encode(encoder, levels, scales)
         return encoder.finish()
 
-    def _detail_scales(self, base: np.ndarray, cells: np.ndarray, component: int, context: tuple) -> np.ndarray:
-        """Scale indices of one group of details, `[N, cells]`."""
-        scales = base[cells, component] + self.tables.detail_context[context].astype(np.int64)
-        return scales.clip(0, MOST_SCALE)
+    def _groups_of(self, symbols: Face1024Symbols) -> Iterator[LevelGroup]:
+        """The groups of a face's levels in coding order.
 
-    def _walk(
-        self, thumbnail: np.ndarray, details: np.ndarray, fine_quality: int
-    ) -> Iterator[tuple[np.ndarray, object, np.ndarray]]:
-        """Groups of levels in coding order: an array, where in it the group lies, and its scale indices.
-
-        A group's scales depend on levels of earlier groups only, so a decoder may fill the arrays as it goes.
+        The scales of a group depend on levels of earlier groups only, so that a decoder can fill the levels in as it
+        goes.
         """
-        base = interpolate_anchors(self.tables.thumbnail_scales, fine_quality)
-        for where, context in thumbnail_groups(thumbnail, base):
+        base = interpolate_anchors(self.tables.thumbnail_scales, symbols.fine_quality)
+        for where, context in thumbnail_groups(symbols.thumbnail[None], base):
             scales = base[where] + self.tables.thumbnail_context[context].astype(np.int64)[:, None]
-            yield thumbnail, where, scales.clip(0, MOST_SCALE)
-        base = interpolate_anchors(self.tables.detail_scales, fine_quality)
-        for cells, component, context in detail_groups(details, base):
-            yield details, (cells, component), self._detail_scales(base, cells, component, context)
+            yield LevelGroup(symbols.thumbnail, where, scales[0].clip(0, MOST_SCALE))
+        base = interpolate_anchors(self.tables.detail_scales, symbols.fine_quality)
+        for cells, component, classes in detail_groups(symbols.details[None], base):
+            scales = base[cells, component] + self.tables.detail_context[classes].astype(np.int64)
+            yield LevelGroup(symbols.details, (cells, component), scales[0].clip(0, MOST_SCALE))
 
 
-def interpolate_anchors(anchors: np.ndarray, fine_quality: int) -> np.ndarray:
-    """Scale indices at a fine quality, from the rows at its two neighbouring anchors."""
+@dataclass(frozen=True)
+class LevelGroup:
+    """Levels of a face that are coded together.
+
+    Attributes:
+        levels: the array that holds them.
+        where: their place in the array.
+        scales: scale index of each, `[L]`.
+    """
+
+    levels: Ints
+    where: slice | tuple[Ints, int]
+    scales: Ints
+
+    def coded(self) -> Ints:
+        """The levels themselves, `[L]`."""
+        return self.levels[self.where]
+
+
+def interpolate_anchors(anchors: npt.NDArray[np.uint8], fine_quality: int) -> Ints:
+    """Scale indices at a fine quality, interpolated between the rows of the two nearest anchors."""
     row, between = divmod(fine_quality, ANCHOR_SPACING)
     low, high = anchors[row].astype(np.int64), anchors[row + 1].astype(np.int64)
-    return (low * (ANCHOR_SPACING - between) + high * between + ANCHOR_SPACING // 2) // ANCHOR_SPACING
+    scales: Ints = (low * (ANCHOR_SPACING - between) + high * between + ANCHOR_SPACING // 2) // ANCHOR_SPACING
+    return scales

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from grain_codec.coding.grid import GRID, LR_SAMPLES
 from grain_codec.coding.integer_tables import check_types
@@ -14,13 +15,13 @@ from grain_codec.models.face1024.spec import Face1024Spec
 STEP_UNIT = 1 << 16
 """Quantiser steps of the thumbnail are whole multiples of 1 / STEP_UNIT of the image range."""
 
-TABLE_TYPES = {"mean": np.int32, "basis": np.int16, "steps": np.int32}
+TABLE_TYPES: dict[str, type[np.generic]] = {"mean": np.int32, "basis": np.int16, "steps": np.int32}
 
 _BASIS_BITS = 14
 _STEP_BITS = 16
 _WORKING_BITS = 20
 _MOST_COMPONENT = 1 << 36
-"""Beyond any that a picture has, and little enough for sums in 64 bits whatever levels and tables say."""
+"""Bound on a component: larger than in any picture, and small enough that sums fit in 64 bits whatever a file says."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,9 @@ class ThumbnailTables:
         steps: int32 `[fine qualities]`, quantiser steps in 1 / STEP_UNIT.
     """
 
-    mean: np.ndarray
-    basis: np.ndarray
-    steps: np.ndarray
+    mean: npt.NDArray[np.int32]
+    basis: npt.NDArray[np.int16]
+    steps: npt.NDArray[np.int32]
 
     def check(self, spec: Face1024Spec) -> None:
         """Refuses tables of the wrong shape or type.
@@ -54,18 +55,19 @@ class ThumbnailTables:
         check_types(vars(self), TABLE_TYPES)
 
 
-def thumbnail_steps(spec: Face1024Spec) -> np.ndarray:
+def thumbnail_steps(spec: Face1024Spec) -> npt.NDArray[np.int32]:
     """The integer steps that a model ships, int32 `[fine qualities]`."""
     steps = [round(spec.thumbnail_step(quality) * STEP_UNIT) for quality in range(spec.fine_qualities)]
     return np.array(steps, np.int32)
 
 
-def draw_thumbnail(levels: np.ndarray, fine_quality: int, tables: ThumbnailTables) -> np.ndarray:
-    """The transmitted thumbnail, uint8 `[16, 16, 3]`, from whole levels `[T]`; integer arithmetic only."""
+def draw_thumbnail(levels: npt.NDArray[np.int64], fine_quality: int, tables: ThumbnailTables) -> npt.NDArray[np.uint8]:
+    """Draws the transmitted thumbnail, uint8 `[16, 16, 3]`, from whole levels `[T]`, in integer arithmetic alone."""
     components = levels.astype(np.int64) * np.int64(tables.steps[fine_quality])
     components = components.clip(-_MOST_COMPONENT, _MOST_COMPONENT)
     centred = components @ tables.basis.astype(np.int64)
     fixed = centred + (tables.mean.astype(np.int64) << _STEP_BITS)
     working = fixed >> (_BASIS_BITS + _STEP_BITS - _WORKING_BITS)
     samples = (working * 255 + (1 << (_WORKING_BITS - 1))) >> _WORKING_BITS
-    return samples.clip(0, 255).astype(np.uint8).reshape(3, GRID, GRID).transpose(1, 2, 0)
+    thumbnail: npt.NDArray[np.uint8] = samples.clip(0, 255).astype(np.uint8).reshape(3, GRID, GRID)
+    return thumbnail.transpose(1, 2, 0)

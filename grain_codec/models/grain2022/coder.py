@@ -56,18 +56,15 @@ class Grain2022Coder(Coder[Grain2022Symbols]):
             raise Corrupt("the payload is not one that an encoder writes")
         return symbols
 
-    def to_lr_image(self, symbols: Grain2022Symbols, payload: Payload) -> npt.NDArray[np.uint8]:
+    def to_lr_image(self, symbols: Grain2022Symbols, payload: Payload | None = None) -> npt.NDArray[np.uint8]:
         """See `Coder.to_lr_image`."""
         return symbols.pixels
 
-    def from_lr_image(
-        self, pixels: npt.NDArray[np.uint8], fine_quality: int | None
-    ) -> tuple[Grain2022Symbols, Payload]:
+    def from_lr_image(self, pixels: npt.NDArray[np.uint8], fine_quality: int | None) -> tuple[Grain2022Symbols, None]:
         """See `Coder.from_lr_image`; any image is one that the coder gives, and a stated fine quality must be 0."""
         if fine_quality not in (None, Grain2022Symbols.fine_quality):
             raise Corrupt(f"fine quality {fine_quality} is none that the model has")
-        symbols = Grain2022Symbols(pixels)
-        return symbols, self.encode(symbols)
+        return Grain2022Symbols(pixels), None
 
     def pack(self, symbols: Grain2022Symbols) -> npt.NDArray[np.uint8]:
         """See `Coder.pack`."""

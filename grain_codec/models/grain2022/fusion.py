@@ -6,16 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grain_codec.models.grain2022.residual_dense import conv3x3, leaky_convolutions
+from grain_codec.models.grain2022.layers import SqueezeExcitation, conv3x3, leaky_convolutions
 from grain_codec.models.grain2022.spec import Grain2022Spec
-from grain_codec.models.grain2022.squeeze_excitation import SqueezeExcitation
 from grain_codec.models.grain2022.stylegan2 import FEATURE_MAPS
 
 
 class Fusion(nn.Module):
     """Weighs and mixes both modules' features at three sizes, then all of them at the finest."""
 
-    def __init__(self, spec: Grain2022Spec = Grain2022Spec()):
+    def __init__(self, spec: Grain2022Spec):
         super().__init__()
         # What is made of both modules' features has as many channels as the generator's, at each size.
         fused = spec.generator_channels[-FEATURE_MAPS:]
@@ -45,9 +44,11 @@ class Fusion(nn.Module):
             ],
             1,
         )
-        return self.out(self.se4(mixed))
+        fused: Tensor = self.out(self.se4(mixed))
+        return fused
 
     def _mix(self, index: int, pair: tuple[Tensor, Tensor]) -> Tensor:
         """Both modules' features of one size -> `[B, C, S, S]`, C = 128, 64, 32."""
         weighted = self.get_submodule(f"se{index}")(torch.cat(pair, 1))
-        return self.get_submodule(f"conv{index}")(weighted)
+        features: Tensor = self.get_submodule(f"conv{index}")(weighted)
+        return features

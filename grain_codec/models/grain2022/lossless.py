@@ -136,7 +136,7 @@ def _expected_error(errors: np.ndarray, row: int, column: int, index: int) -> in
     if index:
         here = int(errors[row + 1, column + 1, :index].sum()) // index
         expected = (7 * expected + here) >> 3
-    return expected + _LEAST_ERROR
+    return int(expected) + _LEAST_ERROR
 
 
 class _Predictor:

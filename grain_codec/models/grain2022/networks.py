@@ -42,7 +42,12 @@ class Decoded(NamedTuple):
 class Grain2022(ReciprocalNetworks):
     """The three modules; each has a released file of its own, whose keys are that module's."""
 
-    def __init__(self, spec: Grain2022Spec = Grain2022Spec(), modules: Collection[str] = MODULES_FOR["fused"]):
+    spec: Grain2022Spec
+    rescaling: InvRRDB
+    prior: GenerativePrior
+    fusion: Fusion
+
+    def __init__(self, spec: Grain2022Spec, modules: Collection[str] = MODULES_FOR["fused"]):
         """`modules`: a model may lack `fusion`, or `prior` and `fusion`, and draws what is left then."""
         super().__init__()
         self.spec = spec
@@ -55,7 +60,8 @@ class Grain2022(ReciprocalNetworks):
 
     def encode(self, image: Tensor) -> Tensor:
         """`[B, 3, S, S]` in [-1, 1] -> the LR image `[B, 3, 16, 16]`, not yet quantised."""
-        return self.rescaling.enc(image)
+        lr: Tensor = self.rescaling.enc(image)
+        return lr
 
     def quantise(self, lr: Tensor, additive_noise: bool = False) -> Tensor:
         """`[B, 3, 16, 16]` -> the same in the 256 levels of [-1, 1] that a file holds; see `rescaling.quantise`."""

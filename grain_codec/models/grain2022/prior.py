@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from grain_codec.models.grain2022.residual_dense import leaky_convolutions
+from grain_codec.models.grain2022.layers import leaky_convolutions
 from grain_codec.models.grain2022.spec import Grain2022Spec
 from grain_codec.models.grain2022.stylegan2 import StyleGAN2Generator
 
@@ -43,7 +43,7 @@ class Fea2Code(nn.Module):
     Three blocks at 16x16 and one at each size above it; each adds what the next finer one saw.
     """
 
-    def __init__(self, spec: Grain2022Spec = Grain2022Spec()):
+    def __init__(self, spec: Grain2022Spec):
         super().__init__()
         halvings = [0] * COARSE_BLOCKS + list(range(1, spec.halvings + 1))
         self.styles = nn.ModuleList(StyleBlock(spec.width, spec.code_channels, count) for count in halvings)
@@ -68,7 +68,7 @@ class GenerativePrior(nn.Module):
 
     latent_avg: Tensor
 
-    def __init__(self, spec: Grain2022Spec = Grain2022Spec(), keeps_mean_code: bool = False):
+    def __init__(self, spec: Grain2022Spec, keeps_mean_code: bool = False):
         """With `keeps_mean_code` the state dict holds `latent_avg`, which was released in the generator's file."""
         super().__init__()
         self.encoder = Fea2Code(spec)
@@ -87,4 +87,5 @@ class GenerativePrior(nn.Module):
             `prior`, `[B, 3, 1024, 1024]`, nominally in [-1, 1] and not clamped, and the generator's
             features `[B, 128, 256, 256]`, `[B, 64, 512, 512]`, `[B, 32, 1024, 1024]`.
         """
-        return self.decoder(self.encoder(features) + self.latent_avg, random_noise)
+        generated: tuple[Tensor, list[Tensor]] = self.decoder(self.encoder(features) + self.latent_avg, random_noise)
+        return generated

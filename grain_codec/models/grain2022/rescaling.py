@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grain_codec.coding.grid import GRID
-from grain_codec.models.grain2022.residual_dense import RRDB, conv3x3, leaky_convolutions, light_rrdb
+from grain_codec.models.grain2022.layers import RRDB, conv3x3, leaky_convolutions, light_rrdb
 from grain_codec.models.grain2022.spec import Grain2022Spec
 
 LIGHT_SCALES = 2
@@ -43,7 +43,7 @@ def quantise(lr: Tensor, additive_noise: bool = False) -> Tensor:
 class Encoder(nn.Module):
     """Halvings down to 16x16, six of them from 1024, then a trunk of RRDB."""
 
-    def __init__(self, spec: Grain2022Spec = Grain2022Spec()):
+    def __init__(self, spec: Grain2022Spec):
         super().__init__()
         width = spec.width
         self.conv_first = conv3x3(3, width)
@@ -57,13 +57,14 @@ class Encoder(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """`[B, 3, S, S]` in [-1, 1] -> the LR image `[B, 3, 16, 16]`, neither rounded nor clamped."""
         small = self.body(self.conv_first(image))
-        return self.out(small + self.trunk_conv(self.RRDB_trunk(small)))
+        lr: Tensor = self.out(small + self.trunk_conv(self.RRDB_trunk(small)))
+        return lr
 
 
 class Decoder(nn.Module):
     """A trunk of RRDB at each size from 16 to the face's, with nearest-neighbour doubling between them."""
 
-    def __init__(self, spec: Grain2022Spec = Grain2022Spec()):
+    def __init__(self, spec: Grain2022Spec):
         super().__init__()
         width = spec.width
         self.sizes = [GRID << octave for octave in range(spec.halvings + 1)]
@@ -97,7 +98,7 @@ class Decoder(nn.Module):
 class InvRRDB(nn.Module):
     """Encoder and decoder under the keys `enc` and `dec`; the quantiser between them has no parameters."""
 
-    def __init__(self, spec: Grain2022Spec = Grain2022Spec()):
+    def __init__(self, spec: Grain2022Spec):
         super().__init__()
         self.enc = Encoder(spec)
         self.dec = Decoder(spec)

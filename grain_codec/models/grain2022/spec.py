@@ -26,9 +26,6 @@ class Grain2022Spec(Spec):
     """
 
     family: ClassVar[str] = "grain-2022"
-    quality_levels: ClassVar[tuple[int, ...]] = (0,)
-    """There is one quality."""
-
     name: str = "grain-2022"
     image_size: int = bounded(1024, 4 * GRID, 2048)
     width: int = bounded(64, 2, 256)
@@ -38,6 +35,11 @@ class Grain2022Spec(Spec):
     generator_channels: tuple[int, ...] = bounded((512, 512, 512, 512, 512, 256, 128, 64, 32), 1, 1024)
     code_channels: int = bounded(512, 1, 1024)
     mapping_layers: int = bounded(8, 0, 16)
+
+    @property
+    def quality_levels(self) -> tuple[int, ...]:
+        """There is one quality."""
+        return (0,)
 
     @property
     def halvings(self) -> int:

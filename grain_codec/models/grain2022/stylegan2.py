@@ -46,6 +46,7 @@ class BinomialFilter(nn.Module):
         self.register_buffer("kernel", torch.outer(taps, taps) / 64 * gain)
 
     def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
         return upfirdn2d(x, self.kernel, self.up, pad=self.pad)
 
 
@@ -57,6 +58,7 @@ class BiasedActivation(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
         return biased_activation(x, self.bias)
 
 
@@ -72,6 +74,7 @@ class EqualLinear(nn.Module):
         self.scale, self.rate, self.activated = rate / math.sqrt(channels_in), rate, activated
 
     def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
         y = F.linear(x, self.weight * self.scale, self.bias * self.rate)
         return leaky(y) if self.activated else y
 
@@ -86,6 +89,7 @@ class EqualConv2d(nn.Module):
         self.stride, self.padding = stride, padding
 
     def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
         return F.conv2d(x, self.weight * self.scale, stride=self.stride, padding=self.padding)
 
 
@@ -93,6 +97,7 @@ class PixelNorm(nn.Module):
     """`[B, N]` divided by its root mean square."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
         return x * torch.rsqrt(x.square().mean(1, keepdim=True) + EPSILON)
 
 
@@ -127,7 +132,8 @@ class ModulatedConv2d(nn.Module):
             y = F.conv2d(grouped, weight.flatten(0, 1), padding=weight.shape[-1] // 2, groups=batch)
             return y.reshape(batch, -1, height, width)
         y = F.conv_transpose2d(grouped, weight.transpose(1, 2).flatten(0, 1), stride=2, groups=batch)
-        return self.blur(y.reshape(batch, -1, *y.shape[2:]))
+        blurred: Tensor = self.blur(y.reshape(batch, -1, *y.shape[2:]))
+        return blurred
 
 
 class NoiseInjection(nn.Module):
@@ -138,6 +144,7 @@ class NoiseInjection(nn.Module):
         self.weight = nn.Parameter(torch.zeros(1))
 
     def forward(self, x: Tensor, noise: Tensor) -> Tensor:
+        """See the class."""
         return x + self.weight * noise
 
 
@@ -152,7 +159,8 @@ class StyledConv(nn.Module):
 
     def forward(self, x: Tensor, code: Tensor, noise: Tensor) -> Tensor:
         """`[B, C, H, W]`, `[B, 512]` and noise of the result's size -> `[B, D, H, W]` or twice that size."""
-        return self.activate(self.noise(self.conv(x, code), noise))
+        activated: Tensor = self.activate(self.noise(self.conv(x, code), noise))
+        return activated
 
 
 class ToRGB(nn.Module):
@@ -166,7 +174,7 @@ class ToRGB(nn.Module):
 
     def forward(self, x: Tensor, code: Tensor, coarser: Tensor | None = None) -> Tensor:
         """`[B, C, H, W]`, `[B, 512]` and `[B, 3, H / 2, W / 2]` -> `[B, 3, H, W]`."""
-        rgb = self.conv(x, code) + self.bias
+        rgb: Tensor = self.conv(x, code) + self.bias
         return rgb if self.upsample is None else rgb + self.upsample(coarser)
 
 
@@ -178,6 +186,7 @@ class ConstantInput(nn.Module):
         self.input = nn.Parameter(torch.randn(1, channels, 4, 4))
 
     def forward(self, batch: int) -> Tensor:
+        """See the class."""
         return self.input.expand(batch, -1, -1, -1)
 
 
@@ -253,7 +262,9 @@ class HalvingBlock(nn.Module):
         self.skip = nn.Sequential(BinomialFilter((1, 1)), EqualConv2d(channels_in, channels_out, 1, stride=2))
 
     def forward(self, x: Tensor) -> Tensor:
-        return (self.conv2(self.conv1(x)) + self.skip(x)) / math.sqrt(2)
+        """See the class."""
+        halved: Tensor = self.conv2(self.conv1(x)) + self.skip(x)
+        return halved / math.sqrt(2)
 
 
 def with_standard_deviation(x: Tensor) -> Tensor:
@@ -283,4 +294,5 @@ class StyleGAN2Discriminator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """`[B, 3, S, S]` in [-1, 1] -> `[B, 1]`."""
         x = self.final_conv(with_standard_deviation(self.convs(image)))
-        return self.final_linear(x.flatten(1))
+        logit: Tensor = self.final_linear(x.flatten(1))
+        return logit

@@ -12,7 +12,7 @@ from grain_codec.codec import Codec, load_model
 from grain_codec.errors import WrongModel
 from grain_codec.models.face1024.networks import Face1024
 from grain_codec.models.face1024.spec import DrawingSpec
-from grain_codec.runtime.batch_renderer import Artist
+from grain_codec.runtime.batch_renderer import BatchRenderer
 from grain_codec.settings import DecodeSettings, EncodeSettings
 from grain_codec.weights import find_model, network_tensors, read_model, write_model
 
@@ -49,7 +49,7 @@ def test_fused_is_drawn_unless_another_picture_is_asked_for(drawing_codec: Codec
 
 
 def test_modules_that_draw_change_nothing_of_what_is_transmitted(drawing_codec: Codec, codec: Codec, face: np.ndarray):
-    with_modules, without = (each.files.payload(each.analyse(face, 12)) for each in (drawing_codec, codec))
+    with_modules, without = (each.files.coder.encode(each.analyse(face, 12)) for each in (drawing_codec, codec))
     assert with_modules == without
 
 
@@ -64,7 +64,7 @@ def test_bfloat16_draws_nearly_the_same_of_the_very_same_files(codec: Codec, fac
     assert halved.encode(face, EncodeSettings(quality=1)) == data
     difference = np.abs(halved.decode(data).astype(int) - codec.decode(data))
     assert difference.max() > 0 and np.mean(difference <= 1) > 0.99
-    assert Artist(halved).dtype == torch.bfloat16 and Artist(codec).dtype == torch.float32
+    assert BatchRenderer(halved).dtype == torch.bfloat16 and BatchRenderer(codec).dtype == torch.float32
 
 
 def test_a_precision_is_refused_that_the_processor_only_imitates(monkeypatch: pytest.MonkeyPatch):

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from grain_codec.models.encoding import FaceEncoder, Request
 from torch import Tensor
 
 from grain_codec.codec import Codec, FileCodec
 from grain_codec.errors import TooLarge
+from grain_codec.models.face1024.encoder import Face1024Encoder
 from grain_codec.models.face1024.networks import Face1024
 from grain_codec.models.face1024.rescaling import Analysis, Rescaling
 from grain_codec.models.face1024.search import ITERATIONS
+from grain_codec.models.family import Request
 from grain_codec.settings import MOST_EFFORT, DecodeSettings, EncodeSettings
 from grain_codec.weights import read_model
 
@@ -61,16 +62,16 @@ class TinyEncoder:
         basis = torch.linalg.qr(torch.randn(self.rescaling.analysis_basis.shape, generator=generator)).Q
         self.rescaling.analysis_basis.copy_(basis)
         self.rescaling.synthesis_basis.copy_(basis.transpose(1, 2))
-        self._encoder = FaceEncoder(networks, self.files.coder)
+        self._encoder = Face1024Encoder(networks, self.files.coder)
 
     def encode(self, images: Tensor, asked: Sequence[tuple]) -> tuple[list[bytes | TooLarge], list[int]]:
         """The files of faces, and how many of them were analysed at a time."""
-
-        def write(*coded: object) -> bytes:
-            return self.files.wrap(*coded, "grain")
-
         self.rescaling.batches = []
-        return self._encoder.encode(images, [Request(*each, write) for each in asked]), self.rescaling.batches
+        return self._encoder.encode(images, [self._request(*each) for each in asked]), self.rescaling.batches
+
+    def _request(self, quality: int, max_bytes: int | None, effort: int) -> Request:
+        settings = EncodeSettings(quality=quality, max_bytes=max_bytes, effort=effort)
+        return Request(settings, lambda symbols, payload: self.files.write(symbols, payload, settings))
 
 
 def squared_error(one: np.ndarray, other: np.ndarray) -> float:

@@ -43,7 +43,7 @@ def coder(tables: SymbolTables) -> SymbolCoder:
 @given(st.integers(0, SPEC.fine_qualities - 1), st.floats(0, 3), st.integers(0, 2**32 - 1))
 def test_symbols_come_back(coder: SymbolCoder, fine_quality: int, scale: float, seed: int):
     thumbnail, details = (levels[0] for levels in made_levels(1, scale, seed))
-    symbols = Symbols(thumbnail, details, fine_quality)
+    symbols = Face1024Symbols(thumbnail, details, fine_quality)
     back = coder.decode(coder.encode(symbols), fine_quality)
     assert np.array_equal(back.thumbnail, thumbnail)
     assert np.array_equal(back.details, details)
@@ -53,7 +53,7 @@ def test_symbols_come_back(coder: SymbolCoder, fine_quality: int, scale: float, 
 @given(st.integers(0, SPEC.fine_qualities - 1), st.integers(0, 2**32 - 1))
 def test_payload_is_within_two_bytes_of_the_ideal(coder: SymbolCoder, fine_quality: int, seed: int):
     thumbnail, details = (levels[0] for levels in made_levels(1, 0.4, seed))
-    symbols = Symbols(thumbnail, details, fine_quality)
+    symbols = Face1024Symbols(thumbnail, details, fine_quality)
     assert len(coder.encode(symbols)) < coder.ideal_bits(symbols) / 8 + 2
 
 
@@ -71,7 +71,7 @@ def test_context_saves_bytes_on_faces_of_uneven_busyness(tables: SymbolTables, c
     flat = replace(tables, detail_context=np.zeros_like(tables.detail_context))
     thumbnail, details = made_levels(20, 0.2 * 2 ** (24 / 16), 99)
     with_context, without = (
-        sum(one.ideal_bits(Symbols(thumbnail[i], details[i], 24)) for i in range(20))
+        sum(one.ideal_bits(Face1024Symbols(thumbnail[i], details[i], 24)) for i in range(20))
         for one in (coder, SymbolCoder(SPEC, flat))
     )
     assert with_context < 0.98 * without

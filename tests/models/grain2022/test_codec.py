@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 from grain_codec.formats import container, png_carrier
-from grain_codec.models.payloads import MODELLED, PLAIN, SampleCoder, Samples
 from PIL import Image
 
 from grain_codec.codec import Codec, describe, load_model, low_resolution_image
 from grain_codec.errors import BadImage, Corrupt, GrainError, TooLarge, WrongModel
+from grain_codec.models.family import Payload
+from grain_codec.models.grain2022.coder import MODELLED, PLAIN, Grain2022Coder, Grain2022Symbols
 from grain_codec.models.grain2022.networks import Grain2022
 from grain_codec.settings import DecodeSettings, EncodeSettings
 from grain_codec.weights import network_tensors, write_model
@@ -82,11 +83,11 @@ def test_decoding_is_repeatable(small_codec: Codec, file: bytes, small_face: np.
 
 
 def test_a_batch_is_drawn_as_its_faces_are(small_codec: Codec, file: bytes):
-    symbols = [small_codec.files.read(file), Samples(NOISE)]
+    symbols = [small_codec.files.read(file).symbols, Grain2022Symbols(NOISE)]
     batch = small_codec.draw(symbols)
     assert batch.shape == (2, 64, 64, 3) and batch.dtype == np.uint8
     for drawn, each in zip(batch, symbols, strict=True):
-        assert np.abs(drawn.astype(int) - small_codec.draw(each)).max() <= 1
+        assert np.abs(drawn.astype(int) - small_codec.draw([each])[0]).max() <= 1
 
 
 def test_fewer_modules_draw_fewer_pictures(small_networks: Grain2022, tmp_path: Path):
@@ -96,7 +97,7 @@ def test_fewer_modules_draw_fewer_pictures(small_networks: Grain2022, tmp_path: 
         codec = load_model(str(write_model(tmp_path, small_networks.spec, kept, "")), "cpu")
         assert codec.outputs == outputs
         with pytest.raises(WrongModel, match=", ".join(outputs)):
-            codec.draw(Samples(NOISE), "fused")
+            codec.draw([Grain2022Symbols(NOISE)], "fused")
 
 
 def test_without_the_rescaling_module_there_is_no_codec(small_networks: Grain2022, tmp_path: Path):
@@ -114,34 +115,35 @@ def test_both_carriers_hold_the_same_face(small_codec: Codec, model: str, file: 
 def test_any_png_of_16_pixels_is_a_carrier_once_its_chunk_is_lost(small_codec: Codec):
     stream = io.BytesIO()
     Image.fromarray(NOISE).save(stream, "PNG")
-    symbols = small_codec.files.read(stream.getvalue())
-    assert isinstance(symbols, Samples) and np.array_equal(symbols.pixels, NOISE)
+    symbols = small_codec.files.read(stream.getvalue()).symbols
+    assert isinstance(symbols, Grain2022Symbols) and np.array_equal(symbols.pixels, NOISE)
 
 
 @pytest.mark.parametrize("kind", ["grain", "png"])
 def test_any_lr_image_can_be_stored(small_codec: Codec, kind: str):
     for pixels in (NOISE, np.where(NOISE > 250, 0, NOISE), np.zeros_like(NOISE)):
-        data = small_codec.files.write(Samples(pixels), kind)
-        assert np.array_equal(small_codec.files.low_resolution(small_codec.files.read(data)), pixels)
+        symbols = Grain2022Symbols(pixels)
+        data = small_codec.files.write(symbols, Grain2022Coder().encode(symbols), EncodeSettings(carrier=kind))
+        assert np.array_equal(small_codec.files.lr_image(small_codec.files.read(data)), pixels)
 
 
 def test_noise_is_stored_plainly_and_a_face_is_not(file: bytes):
-    assert SampleCoder().encode(Samples(NOISE)) == (PLAIN, NOISE.tobytes())
+    assert Grain2022Coder().encode(Grain2022Symbols(NOISE)) == Payload(PLAIN, NOISE.tobytes())
     stored = container.unpack(file)
     assert stored.fine_quality == MODELLED and len(stored.payload) < 768
 
 
 def test_what_can_be_modelled_is_not_read_plainly():
     with pytest.raises(Corrupt):
-        SampleCoder().decode(PLAIN, np.full_like(NOISE, 7).tobytes())
+        Grain2022Coder().decode(Payload(PLAIN, np.full_like(NOISE, 7).tobytes()))
 
 
 @pytest.mark.parametrize("fine_quality", [2, 255])
 def test_other_qualities_are_refused(fine_quality: int):
     with pytest.raises(Corrupt, match=str(fine_quality)):
-        SampleCoder().decode(fine_quality, b"")
+        Grain2022Coder().decode(Payload(fine_quality, b""))
     with pytest.raises(Corrupt, match=str(fine_quality)):
-        SampleCoder().from_low_resolution(NOISE, fine_quality)
+        Grain2022Coder().from_lr_image(NOISE, fine_quality)
 
 
 def test_there_is_one_quality(small_codec: Codec, small_face: np.ndarray, file: bytes):

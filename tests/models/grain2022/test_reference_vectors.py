@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from grain_codec.models.grain2022.networks import Grain2022
+from grain_codec.models.grain2022.spec import Grain2022Spec
 
 REFERENCE = Path(__file__).with_name("reference_vectors.npz")
 
@@ -63,7 +64,7 @@ def stated_picture() -> Tensor:
 
 def stated_network() -> Grain2022:
     """The whole, with the stated weights and mean code."""
-    grain = Grain2022().eval()
+    grain = Grain2022(Grain2022Spec()).eval()
     for module in (grain.rescaling, grain.prior, grain.fusion):
         for key, tensor in module.state_dict().items():
             tensor.copy_(weight(key, tensor))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
+from grain_codec.models.grain2022.layers import RRDB, ResidualDenseBlock
 from grain_codec.models.grain2022.rescaling import quantise
-from grain_codec.models.grain2022.residual_dense import RRDB, ResidualDenseBlock
 
 
 def test_quantising_gives_eight_bit_samples() -> None:

@@ -1,4 +1,4 @@
-"""Plain 3x3 convolutions and the residual dense blocks made of them."""
+"""Layers of the published networks: 3x3 convolutions, residual dense blocks, squeeze and excitation."""
 
 from __future__ import annotations
 
@@ -46,11 +46,13 @@ class ResidualDenseBlock(nn.Module):
             self.add_module(f"conv{index + 1}", conv3x3(width + index * growth, channels_out))
 
     def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
         seen = x
         for index in range(1, self.convolutions):
             grown = F.leaky_relu(self.get_submodule(f"conv{index}")(seen), LEAKY_SLOPE, inplace=True)
             seen = torch.cat([seen, grown], 1)
-        return x + RESIDUAL_SCALE * self.get_submodule(f"conv{self.convolutions}")(seen)
+        last: Tensor = self.get_submodule(f"conv{self.convolutions}")(seen)
+        return x + RESIDUAL_SCALE * last
 
 
 class RRDB(nn.Module):
@@ -65,6 +67,7 @@ class RRDB(nn.Module):
             self.add_module(f"RDB{index + 1}", ResidualDenseBlock(width, growth, convolutions))
 
     def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
         y = x
         for dense_block in self.children():
             y = dense_block(y)
@@ -74,3 +77,21 @@ class RRDB(nn.Module):
 def light_rrdb(width: int = 64, growth: int = 32) -> RRDB:
     """The block of the two finest scales, where cost counts most: one dense block of four convolutions."""
     return RRDB(width, growth, dense_blocks=1, convolutions=4)
+
+
+class SqueezeExcitation(nn.Module):
+    """x * sigmoid(fc2(relu(fc1(mean of x)))), without biases (Hu et al. 2018, equations 2 to 4).
+
+    `[B, C, H, W]` -> `[B, C, H, W]`.
+    """
+
+    def __init__(self, channels: int, reduction: int = 16):
+        super().__init__()
+        squeezed = max(1, channels // reduction)
+        self.fc1 = nn.Conv2d(channels, squeezed, 1, bias=False)
+        self.fc2 = nn.Conv2d(squeezed, channels, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        squeezed = x.mean((2, 3), keepdim=True)
+        return x * torch.sigmoid(self.fc2(F.relu(self.fc1(squeezed))))
