@@ -107,7 +107,8 @@ class Grain2022(ReciprocalNetworks):
             picture, generated = self.prior(features)
         if output == "fused":
             picture = self.fusion(features[-len(generated) :], generated)
-        return ((picture + 1) / 2).clamp(0, 1)
+        drawn: Tensor = ((picture + 1) / 2).clamp(0, 1)
+        return drawn
 
     def draw_records(self, records: Tensor, output: str) -> Tensor:
         """See `ReciprocalNetworks.draw_records`; a record is uint8 `[768]`."""
