@@ -68,8 +68,12 @@ def main(
     """Measure the aligned faces in the folder FACES, and write images.tsv, report.html, plot.png and more to DIR."""
     if (faces is None) == (table is None):
         raise click.UsageError("Give the folder FACES, or --from images.tsv.")
+    from grain_codec.benchmarks.report.requirements import missing_packages
     from grain_codec.benchmarks.runs.run import TABLE, redraw
 
+    missing = missing_packages()
+    if missing:
+        click.echo(f"{PROGRAM}: {missing}; only the tables are written", err=True)
     failures: list[str] = []
     try:
         if faces is not None:
@@ -81,8 +85,9 @@ def main(
     for failure in failures:
         click.echo(f"{PROGRAM}: {failure}", err=True)
     if not quiet:
-        click.echo(f"{text}\n\n{folder / 'report.html'}")
-    sys.exit(EXIT_FAILED if failures else 0)
+        click.echo(text if missing else f"{text}\n\n{folder / 'report.html'}")
+    # --from asks for the report alone, so that without one the command has failed.
+    sys.exit(EXIT_FAILED if failures or (table and missing) else 0)
 
 
 def _measure(

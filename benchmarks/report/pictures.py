@@ -4,82 +4,66 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from grain_codec.benchmarks.report.markup import Markup, joined, tag
-from grain_codec.benchmarks.report.page import details, paragraph
 from grain_codec.benchmarks.tables.contest import Contest
-from grain_codec.benchmarks.tables.results_table import Row, Series
+from grain_codec.benchmarks.tables.results_table import Row
 from grain_codec.benchmarks.tables.summary import IDENTITY, LPIPS, PSNR, Results, is_ours, name_of
 
 ORIGINAL, LR_IMAGE = "original", "LR image"
 """The keys of the pictures that no codec drew: the face, and the LR image of our file enlarged."""
 
 
-def comparisons(results: Results, pictures: Mapping[str, Mapping[str, bytes]], contest: Contest) -> list[Markup]:
-    """One block a face, in the order of `pictures`: original, slider, figures, and the other codecs folded away.
+@dataclass(frozen=True)
+class Picture:
+    """A picture as a data URL, the codec or what else it is, and its figures in words."""
+
+    source: str
+    title: str
+    figures: str = ""
+
+
+@dataclass(frozen=True)
+class FacePictures:
+    """All pictures of one face; `pair` is ours and an ordinary codec, to be compared, or fewer where they lack."""
+
+    name: str
+    original: Picture | None
+    pair: Sequence[Picture]
+    lr_image: Picture | None
+    others: Sequence[Picture]
+
+
+def face_pictures(name: str, shown: Mapping[str, bytes], results: Results, contest: Contest) -> FacePictures:
+    """The pictures of a face.
 
     Args:
-        pictures: WebP bytes by face and by "original", "LR image" or a series' label, all at the cap of `contest`.
+        name: of the face.
+        shown: WebP bytes by "original", "LR image" or a series' label, all at the cap of `contest`.
     """
-    found = {series: results.at_cap(contest.cap, series) for series in results.series}
-    return [_face(name, shown, found, contest, f"face-{index}") for index, (name, shown) in enumerate(pictures.items())]
-
-
-def _face(
-    name: str,
-    shown: Mapping[str, bytes],
-    found: Mapping[Series, Mapping[str, Row]],
-    contest: Contest,
-    identifier: str,
-) -> Markup:
-    captions = {
-        series: joined(tag("strong", name_of(series)), ": ", _figures(members[name]))
-        for series, members in found.items()
-        if name in members and series.label in shown
+    made = {
+        series: _picture(shown, series.label, name_of(series), f": {_figures(row)}")
+        for series in results.series
+        if series.label in shown and (row := results.at_cap(contest.cap, series).get(name))
     }
-    pair = [series for series in (contest.lead, _rival(captions, contest)) if series in captions]
-    stages = [_picture(shown[series.label], captions[series], f"{name}, {name_of(series)}") for series in pair]
-    original = _picture(shown.get(ORIGINAL), tag("strong", "original"), f"{name}, original")
-    lead = found[contest.lead].get(name)
-    told = joined(tag("strong", "LR image"), ", 16x16", _lr_distance(lead), ": what the file holds for certain")
-    low_resolution = _picture(shown.get(LR_IMAGE), told, f"{name}, LR image")
-    others = [
-        _picture(shown[series.label], caption, f"{name}, {name_of(series)}")
-        for series, caption in captions.items()
-        if series not in pair
-    ]
-    return tag(
-        "article",
-        tag("h4", name, id=identifier),
-        tag("div", original, _comparison(stages, pair, name), low_resolution, class_="pictures"),
-        details("The other codecs on this face", tag("div", *others, class_="pictures")) if others else None,
-        class_="face",
-        aria_labelledby=identifier,
+    ordinary = [series for series in made if not is_ours(series)]
+    # The rival of the headline may have no file of this face.
+    rival = contest.rival if contest.rival in ordinary else next(iter(ordinary), None)
+    lead = results.at_cap(contest.cap, contest.lead).get(name)
+    distance = f", {lead.lr_psnr:.2f} dB against the thumbnail" if lead and lead.lr_psnr is not None else ""
+    return FacePictures(
+        name,
+        original=_picture(shown, ORIGINAL, ORIGINAL),
+        pair=[picture for series in (contest.lead, rival) if series and (picture := made.get(series))],
+        lr_image=_picture(shown, LR_IMAGE, LR_IMAGE, f", 16x16{distance}: what the file holds for certain"),
+        others=[picture for series, picture in made.items() if picture and series not in (contest.lead, rival)],
     )
 
 
-def _rival(captions: Mapping[Series, Markup], contest: Contest) -> Series | None:
-    """The ordinary codec to compare with: the rival of the headline, or else the first that has a picture."""
-    ordinary = [series for series in captions if not is_ours(series)]
-    return contest.rival if contest.rival in ordinary else next(iter(ordinary), None)
-
-
-def _comparison(stages: Sequence[Markup], pair: Sequence[Series], name: str) -> Markup | None:
-    """Two pictures side by side, which the script lays upon each other under a slider."""
-    if len(stages) < 2:
-        return joined(*stages) if stages else None
-    left, right = map(name_of, pair)
-    label = tag("span", f"{name}: {left} to the left of the line, {right} to the right", class_="visually-hidden")
-    slider = tag("label", label, tag("input", type="range", min=0, max=100, value=50), class_="slider")
-    return tag("div", *stages, slider, class_="comparison")
-
-
-def _picture(data: bytes | None, caption: Markup, alternative: str) -> Markup | None:
-    if data is None:
+def _picture(shown: Mapping[str, bytes], label: str, title: str, figures: str = "") -> Picture | None:
+    if label not in shown:
         return None
-    source = "data:image/webp;base64," + base64.b64encode(data).decode()
-    image = tag("img", src=source, alt=alternative)
-    return tag("figure", image, tag("figcaption", caption), class_="picture")
+    return Picture("data:image/webp;base64," + base64.b64encode(shown[label]).decode(), title, figures)
 
 
 def _figures(row: Row) -> str:
@@ -90,27 +74,3 @@ def _figures(row: Row) -> str:
         if value is not None:
             parts.append(f"{title}{metric.text(value)}{metric.unit}")
     return ", ".join(parts)
-
-
-def _lr_distance(row: Row | None) -> str:
-    """How near the LR image is to the face's thumbnail, where that was measured."""
-    return f", {row.lr_psnr:.2f} dB against the thumbnail" if row and row.lr_psnr is not None else ""
-
-
-def picture_sections(
-    results: Results, pictures: Mapping[str, Mapping[str, bytes]], contest: Contest, worst: Sequence[str]
-) -> Markup:
-    """The worst faces first, then the chosen ones."""
-    failures = {name: pictures[name] for name in worst if name in pictures}
-    chosen = {name: shown for name, shown in pictures.items() if name not in failures}
-    blocks = comparisons(results, failures | chosen, contest)
-    parts: list[Markup] = []
-    if failures:
-        note = (
-            "Those with the lowest PSNR, those farthest from the original's identity, and those on which least is "
-            "gained over the ordinary codecs."
-        )
-        parts += [tag("h3", "The worst faces"), paragraph(note), *blocks[: len(failures)]]
-    if chosen:
-        parts += [tag("h3", "Chosen faces"), *blocks[len(failures) :]]
-    return joined(*parts)

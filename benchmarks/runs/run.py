@@ -8,8 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from grain_codec.benchmarks.report.plot import write_plot
-from grain_codec.benchmarks.report.report import write_report
+from grain_codec.benchmarks.report.requirements import missing_packages
 from grain_codec.benchmarks.runs.bench_worker import Outcome
 from grain_codec.benchmarks.runs.environment import (
     check_same_run,
@@ -97,6 +96,8 @@ def clear(folder: Path) -> None:
 def redraw(table: Path, folder: Path, anchor: str) -> str:
     """Draws everything from a table and what lies beside it; nothing is encoded.
 
+    Without the packages that the report needs, the tables are written alone.
+
     Args:
         table: images.tsv of a run; its folder holds the record and the pictures, or they are missed.
         folder: where the report goes; made when missing.
@@ -118,8 +119,12 @@ def redraw(table: Path, folder: Path, anchor: str) -> str:
     _copy_run(table, rows, folder)
     write_comparison(folder / COMPARISON, comparisons)
     write_curves(folder / CURVES, rows, environment.get("size", 1024) ** 2, environment.get("settings", {}))
-    write_report(rows, environment, folder, PictureStore(folder / PICTURES).read(), comparisons)
-    write_plot(rows, folder)
+    if not missing_packages():
+        from grain_codec.benchmarks.report.figures import write_plot
+        from grain_codec.benchmarks.report.report import write_report
+
+        write_report(rows, environment, folder, PictureStore(folder / PICTURES).read(), comparisons)
+        write_plot(rows, folder)
     return "\n\n".join((caps_text(rows), comparison_text(comparisons)))
 
 
