@@ -1,7 +1,6 @@
-"""Weights files: safetensors with the spec in the header, known by the SHA-256 of what they hold.
+"""Weights files: safetensors with the model's spec in the header, named after the SHA-256 of their content.
 
-Reading the tables of a model (thumbnail, entropy coder) needs numpy alone; torch is imported only by
-`load_networks`.
+Reading a model's integer tables needs numpy alone; only `load_networks` imports torch.
 """
 
 from __future__ import annotations
@@ -34,17 +33,17 @@ if TYPE_CHECKING:
 
 ZOO = Path(__file__).parent / "zoo"
 MODELS_VARIABLE = "GRAIN_MODELS"
-"""Environment variable that names a folder of weights files, to be used instead of the user's own."""
+"""Environment variable that names the folder of the user's weights files, instead of the usual one."""
 
 FINGERPRINT_BYTES = 3
 MOST_FILE_BYTES = 1 << 29
-"""Bound on a weights file; the published model takes 330 MB in float32."""
+"""Bound on the size of a weights file; the published model takes 330 MB in float32."""
 
 MOST_HEADER_BYTES = 1 << 20
-"""Bound on a weights file's header, which names its tensors; that of the published model takes a fifth of it."""
+"""Bound on the header of a weights file, which names the tensors; the published model needs a fifth of it."""
 
 MOST_NAMED = 3
-"""Tensors that an error names before it only counts the rest."""
+"""Number of tensors that an error names; it counts the others."""
 
 _NETWORKS = "networks."
 _DRAWING = ("networks.prior.", "networks.fusion.")
@@ -68,21 +67,21 @@ class ModelFile:
 
     @cached_property
     def fingerprint(self) -> bytes:
-        """Of all that there is; the file is named after it."""
+        """Fingerprint of the whole file, which is named after it."""
         return fingerprint_of(self.spec, self.tensors)
 
     @cached_property
     def coding_fingerprint(self) -> bytes:
-        """Of what gives encoded faces their meaning, and so of all but prior and fusion; every face carries it.
+        """Fingerprint of what gives encoded faces their meaning: all but prior and fusion. Every face carries it.
 
-        Weights that draw better from the same symbols have the same, and read the files of their predecessors.
+        Weights that only draw better from the same symbols share it with their predecessors, and read their files.
         """
         tensors = {name: tensor for name, tensor in self.tensors.items() if not name.startswith(_DRAWING)}
         return fingerprint_of(self.spec.of_files(), tensors)
 
     @property
     def modules(self) -> set[str]:
-        """Names of the modules that there are tensors of."""
+        """Names of the modules that the file has tensors of."""
         names = (name.removeprefix(_NETWORKS) for name in self.tensors if name.startswith(_NETWORKS))
         return {name.partition(".")[0] for name in names}
 

@@ -5,15 +5,14 @@ writes bytes, and a second stream carries those back while the next batch is dra
 draws at once.
 
     renderer = BatchRenderer(codec)
-    drawn = renderer.start([renderer.coder.pack(symbols) for symbols in batch])
-    pixels = drawn.pixels()                  # uint8 [B, S, S, 3]
+    wait = renderer.start([renderer.coder.pack(symbols) for symbols in batch])
+    pixels = wait()                          # uint8 [B, S, S, 3]
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,9 @@ import torch
 from torch import Tensor
 
 from grain_codec.codec import Codec
+
+WaitForPixels = Callable[[], npt.NDArray[np.uint8]]
+"""Waits for a batch and gives its pixels, uint8 `[B, S, S, 3]`, which a later batch overwrites."""
 
 GPU_SLOTS = 2
 """Batches that may be on the GPU at once: one is drawn while the one before it is copied back."""
@@ -70,12 +72,12 @@ class BatchRenderer:
             self._turn = 0
 
     @torch.inference_mode()
-    def start(self, records: Sequence[npt.NDArray[Any]]) -> Drawn:
-        """Starts to draw one to `most` faces; at most `slots` batches may await `Drawn.pixels`."""
+    def start(self, records: Sequence[npt.NDArray[Any]]) -> WaitForPixels:
+        """Starts to draw one to `most` faces; at most `slots` batches may be under way."""
         assert 1 <= len(records) <= self.most
         if not self._on_gpu:
             pixels = self.network_for(len(records))(torch.from_numpy(np.stack(records))).numpy()
-            return Drawn(lambda: pixels)
+            return lambda: pixels
         slot = self._slots[self._turn % self.slots]
         self._turn += 1
         with torch.cuda.device(self.device):
@@ -104,26 +106,15 @@ class BatchRenderer:
         return self._networks_for[size]
 
     def _draw_at_once(self, records: Tensor) -> Tensor:
-        """Without a graph, and in halves where the batch does not fit into the GPU's memory."""
+        """Draws without a graph, in two halves where the batch does not fit into the GPU's memory."""
         try:
             return self.draw(records.to(self.device, non_blocking=True))
         except torch.OutOfMemoryError:
             if len(records) == 1:
                 raise
-        # Not before here, where the error no longer holds what was being computed.
+        # Outside the `except` clause, because the error keeps the tensors of the failed batch alive until it ends.
         torch.cuda.empty_cache()
         return torch.cat([self._draw_at_once(half) for half in records.chunk(2)])
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A batch that is being drawn.
-
-    Attributes:
-        pixels: waits for it and gives uint8 `[B, S, S, 3]`, which a later batch overwrites.
-    """
-
-    pixels: Callable[[], npt.NDArray[np.uint8]]
 
 
 class _Graph:
@@ -148,7 +139,7 @@ class _Graph:
 
 
 class _Slot:
-    """Pinned memory for one batch on its way in and out, and a place on the GPU where its pixels await their copy."""
+    """Memory for one batch: pinned for its records and pixels, and on the GPU for pixels that await their copy."""
 
     def __init__(self, renderer: BatchRenderer, size: int):
         self._renderer = renderer
@@ -159,8 +150,8 @@ class _Slot:
         self._drawn = torch.empty(renderer.most, size, size, 3, dtype=torch.uint8, device=renderer.device)
         self._ready, self._back = torch.cuda.Event(), torch.cuda.Event()
 
-    def start(self, records: Sequence[npt.NDArray[Any]]) -> Drawn:
-        """Puts a batch on its way; the one that had the slot before must have come back."""
+    def start(self, records: Sequence[npt.NDArray[Any]]) -> WaitForPixels:
+        """Starts to draw a batch; waits first for the batch that used the slot before."""
         renderer, count = self._renderer, len(records)
         self._back.synchronize()
         self._records[:count] = torch.from_numpy(np.stack(records))
@@ -172,7 +163,7 @@ class _Slot:
             self._ready.wait()
             self._pixels[:count].copy_(self._drawn[:count], non_blocking=True)
             self._back.record()
-        return Drawn(lambda: self._finished(count))
+        return lambda: self._finished(count)
 
     def _finished(self, count: int) -> npt.NDArray[np.uint8]:
         self._back.synchronize()

@@ -87,8 +87,8 @@ class DecodePipeline(Pipeline):
 
     def start(self, records: Sequence[Record]) -> Callable[[], Iterable[Pixels]]:
         """Starts to draw records; each face has pixels of its own."""
-        drawn = self.renderer.start(records)
-        return lambda: np.copy(drawn.pixels())
+        wait = self.renderer.start(records)
+        return lambda: np.copy(wait())
 
 
 def read_bytes(source: bytes | str | os.PathLike[str]) -> bytes:

@@ -125,7 +125,7 @@ def test_workers_read_and_write(codec: Codec, files: list[bytes], pixels: list[n
 def test_half_precision_stays_within_one_level(codec: Codec, files: list[bytes], pixels: list[np.ndarray]) -> None:
     """What the GPU computes in, tried on the CPU; symbols and thumbnail remain float32."""
     renderer = BatchRenderer(codec, most=len(files), dtype=torch.float16)
-    drawn = renderer.start([renderer.coder.pack(codec.files.read(data).symbols) for data in files]).pixels()
+    drawn = renderer.start([renderer.coder.pack(codec.files.read(data).symbols) for data in files])()
     difference = np.abs(drawn.astype(int) - np.stack(pixels))
     assert (difference <= 1).mean() >= 0.999
 
@@ -188,7 +188,7 @@ class TestOnAGpu:
         renderer = BatchRenderer(on_gpu, most=4, dtype=torch.float32)
         records = [renderer.coder.pack(codec.files.read(data).symbols) for data in files]
         for count in (1, 2, 3, 4, 2):
-            drawn = renderer.start(records[:count]).pixels()
+            drawn = renderer.start(records[:count])()
             difference = np.abs(drawn.astype(int) - np.stack(pixels[:count]))
             assert (difference <= 1).mean() >= 0.999
 
