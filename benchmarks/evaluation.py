@@ -12,18 +12,19 @@ import click
 import numpy as np
 import torch
 from grain_codec.benchmarks.metrics.metrics import psnr
-from grain_codec.cli.training_options import StartOptions, read_sizes
 from grain_codec.formats.images.face_sets import FaceSet
-from grain_codec.formats.images.pictures import resize_square, write_image
+from grain_codec.formats.images.reading import resize_square
+from grain_codec.formats.images.writing import write_image
 from torch import Tensor
 
 from grain_codec.codec import DEFAULT_QUALITY, Codec, load_model
 from grain_codec.models.grain2022.networks import Grain2022, to_samples
 from grain_codec.models.grain2022.spec import Grain2022Spec
+from grain_codec.ops.devices import pick_device
+from grain_codec.training.family import read_sizes, training_of
 from grain_codec.training.judges.identity import load_identity
 from grain_codec.training.judges.perceptual import load_perceptual
-from grain_codec.training.runs.grain2022 import trained_networks
-from grain_codec.training.runs.processes import usable_device
+from grain_codec.training.settings import ModuleFiles, UnusableSettings
 from grain_codec.whole_files import write_whole
 
 LR_IMAGE = "lr"
@@ -38,9 +39,8 @@ Pictures = dict[str, np.ndarray]
 def evaluate_model(
     sources: list[Path],
     output_dir: Path,
-    starts: StartOptions,
+    modules: ModuleFiles,
     model: str,
-    exp_dir: Path | None,
     quality: int | None,
     lpips_weights: tuple[Path, ...],
     identity_weights: Path | None,
@@ -49,8 +49,8 @@ def evaluate_model(
     device: str,
 ) -> None:
     """Writes the pictures and the table; see `grain-train evaluate --help`."""
-    place = usable_device(device)
-    size, pictures_of = _tested_model(model, exp_dir, starts, quality, official_quirks, place)
+    place = pick_device(device)
+    size, pictures_of = _tested_model(model, modules, quality, official_quirks, place)
     faces = FaceSet(sources, size, "bilinear")
     distances = Distances(lpips_weights, identity_weights, place)
     rows = []
@@ -85,20 +85,18 @@ class Distances:
 
 
 def _tested_model(
-    model: str, exp_dir: Path | None, starts: StartOptions, quality: int | None, quirks: bool, device: torch.device
+    model: str, modules: ModuleFiles, quality: int | None, quirks: bool, device: torch.device
 ) -> tuple[int, Callable[[np.ndarray], Pictures]]:
     """Side of the faces that a model takes, and what it makes of one."""
-    is_trained_here = exp_dir is not None or starts.rescaling_checkpoint is not None
-    spec = read_sizes(model) if is_trained_here else None
-    if isinstance(spec, Grain2022Spec):
-        networks = trained_networks(spec, exp_dir, starts)
-    elif is_trained_here:
-        raise click.UsageError(f"{model} is tested as a weights file: make one with grain-train export.")
+    is_trained_here = modules.exp_dir is not None or modules.rescaling_checkpoint is not None
+    if is_trained_here:
+        spec = read_sizes(model)
+        networks = training_of(spec).trained_networks(spec, modules)
     else:
         codec = load_model(model, str(device))
         if not isinstance(codec.spec, Grain2022Spec):
             if quirks:
-                raise click.UsageError("--official-quirks are those of grain-2022.")
+                raise UnusableSettings("--official-quirks are those of grain-2022.")
             return codec.spec.image_size, lambda face: _through_codec(codec, face, quality)
         spec, networks = codec.spec, codec.networks
     networks = networks.to(device)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 from grain_codec.cli.training_options import (
-    LossOptions,
-    RunOptions,
-    StartOptions,
     checkpoint_option,
     device_option,
     exp_dir_option,
@@ -19,17 +16,13 @@ from grain_codec.cli.training_options import (
     loss_options,
     model_option,
     module_options,
-    read_sizes,
-    refuse_given,
     run_options,
     start_options,
 )
 
 from grain_codec.errors import GrainError
-
-if TYPE_CHECKING:
-    from grain_codec.models.registry import AnySpec
-    from grain_codec.training.runs.stage_run import StagedModel
+from grain_codec.settings import DEFAULT_MODEL
+from grain_codec.training.settings import ExportSettings, ModuleFiles, RunSettings, UnusableSettings, from_options
 
 OFFICIAL_STAGES = {
     "--invRRDB": "rescaling",
@@ -37,11 +30,11 @@ OFFICIAL_STAGES = {
     "--Fusion": "fusion",
     "--finetune": "finetune",
 }
-"""Each stage's command by the option that asks for it in the official program."""
+"""The stages' commands by the options that ask for them in the official program."""
 
 
 class StageGroup(click.Group):
-    """Takes a stage's official option in place of its command, wherever it stands."""
+    """Takes a stage's official option in place of its command, wherever the option stands."""
 
     def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
         """Puts the command that an official option stands for first."""
@@ -73,66 +66,53 @@ def main() -> None:
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """What a user or a file caused ends the command with one line instead of a traceback."""
+    """Turns errors that a user or a file has caused into one line and an exit code."""
     try:
         yield
+    except UnusableSettings as error:
+        raise click.UsageError(str(error)) from error
     except (GrainError, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 
-@main.command()
-@run_options
-@loss_options
-@start_options
+def stage_command(function: Callable[..., None]) -> click.Command:
+    """A command with the options that all stages have; the function's name is the stage's."""
+    return main.command()(run_options(loss_options(start_options(click.pass_context(function)))))
+
+
+@stage_command
 @click.option("--start", metavar="MODEL", help="face-1024: weights to start from, not the closed-form solution.")
-@click.option("--cell-rate", default=0.05, show_default=True, help="face-1024: rate of per-cell matrices, relative.")
-@click.pass_context
-def rescaling(context: click.Context, start: str | None, cell_rate: float, **options: object) -> None:
+@click.option(
+    "--cell-rate",
+    default=RunSettings.cell_rate,
+    show_default=True,
+    help="face-1024: rate of per-cell matrices, relative.",
+)
+def rescaling(context: click.Context, **options: Any) -> None:
     """Stage 1: encoder, LR image and the decoder of `rescaled`.
 
     face-1024 minimises bits and squared error, from the closed-form solution, weights or a checkpoint;
     grain-2022 minimises the published loss.
     """
-    run = RunOptions.taken_from(options)
-    with plain_errors():
-        spec = read_sizes(run.model)
-        if spec.family is not None:
-            refuse_given(context, ("start", "cell_rate"), "is for face-1024")
-            return _train_stage("rescaling", spec, run, options)
-        refuse_given(context, tuple(options), "is not for this stage of face-1024, which has a loss of its own")
-        from grain_codec.training.runs.rescaling_run import train_rescaling
-
-        train_rescaling(run, spec, start, cell_rate)
+    _train("rescaling", context, options)
 
 
-@main.command()
-@run_options
-@loss_options
-@start_options
-@click.pass_context
-def prior(context: click.Context, **options: object) -> None:
+@stage_command
+def prior(context: click.Context, **options: Any) -> None:
     """Stage 2: the codes that the generative prior draws from; module 1 is frozen, and so is the generator."""
-    _drawing_stage(context, "prior", options)
+    _train("prior", context, options)
 
 
-@main.command()
-@run_options
-@loss_options
-@start_options
-@click.pass_context
-def fusion(context: click.Context, **options: object) -> None:
+@stage_command
+def fusion(context: click.Context, **options: Any) -> None:
     """Stage 3: the fusion that draws the final face; modules 1 and 2 are frozen."""
-    _drawing_stage(context, "fusion", options)
+    _train("fusion", context, options)
 
 
-@main.command()
-@run_options
-@loss_options
-@start_options
-@click.pass_context
-def finetune(context: click.Context, **options: object) -> None:
+@stage_command
+def finetune(context: click.Context, **options: Any) -> None:
     """Stage 4: all three modules together, on the final face."""
-    _drawing_stage(context, "finetune", options)
+    _train("finetune", context, options)
 
 
 @main.command()
@@ -147,37 +127,34 @@ def finetune(context: click.Context, **options: object) -> None:
 @exp_dir_option
 @module_options
 @click.option("-o", "--output-dir", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where to.")
-@click.option("--faces", default=3600, show_default=True, help="Most faces the entropy coder's tables are fitted to.")
+@click.option(
+    "--faces",
+    default=ExportSettings.faces,
+    show_default=True,
+    help="Most faces the entropy coder's tables are fitted to.",
+)
 @click.option(
     "--strength",
     type=click.FloatRange(0, 1),
-    default=1.0,
+    default=ExportSettings.strength,
     show_default=True,
     help="face-1024 without --data: how much is kept of what the fusion adds to `rescaled`.",
 )
 @click.option("--origin", default="", help="A sentence on where the weights come from, kept in the file.")
 @device_option
-def export(model: str, checkpoint: Path | None, exp_dir: Path | None, output_dir: Path, **options: object) -> None:
+def export(model: str, **options: Any) -> None:
     """Write the weights file NAME-FINGERPRINT.safetensors that the codec loads.
 
     face-1024 fits the entropy coder's tables to the faces of --data; without --data it adds the prior and the
     fusion that the stages have left under --exp-dir to the weights there are. grain-2022 takes all the modules
     under --exp-dir.
     """
-    from grain_codec.training.runs.export import export_face1024, export_grain2022, export_with_drawing
+    from grain_codec.training.family import read_sizes, training_of
 
-    starts, strength = StartOptions.taken_from(options), options.pop("strength")
     with plain_errors():
         spec = read_sizes(model)
-        if spec.family is not None:
-            return export_grain2022(spec, exp_dir, starts, output_dir, options["origin"])
-        sources = list(options.pop("data"))
-        if not sources:
-            return export_with_drawing(spec, exp_dir, starts, output_dir, strength, options["origin"])
-        checkpoint = checkpoint or (exp_dir and exp_dir / "rescaling" / "state.pt")
-        if checkpoint is None:
-            raise click.UsageError("face-1024 needs --checkpoint or --exp-dir.")
-        export_face1024(spec, sources, checkpoint, output_dir, **options)
+        path = training_of(spec).export(spec, from_options(ExportSettings, options), click.echo)
+        click.echo(f"written {path}")
 
 
 @main.command()
@@ -186,7 +163,7 @@ def export(model: str, checkpoint: Path | None, exp_dir: Path | None, output_dir
 @click.option(
     "-m",
     "--model",
-    default="face-1024",
+    default=DEFAULT_MODEL,
     show_default=True,
     help="A shipped model or a weights file; with --exp-dir or checkpoints, the sizes as for training.",
 )
@@ -203,43 +180,37 @@ def export(model: str, checkpoint: Path | None, exp_dir: Path | None, output_dir
 )
 @click.option("-f", "--force", is_flag=True, help="Overwrite what is there.")
 @device_option
-def evaluate(faces: tuple[Path, ...], output_dir: Path, **options: object) -> None:
+def evaluate(faces: tuple[Path, ...], output_dir: Path, **options: Any) -> None:
     """Write LR image, `rescaled`, `prior`, `fused` and a comparison of every face in FACES, and a table of distances.
 
     FACES are folders, tar shards or images. What is decoded is what a file holds.
     """
     from grain_codec.benchmarks.evaluation import evaluate_model
 
-    starts = StartOptions.taken_from(options)
     with plain_errors():
-        evaluate_model(list(faces), output_dir, starts=starts, **options)
+        modules = from_options(ModuleFiles, options)
+        others = {name: value for name, value in options.items() if name not in vars(modules)}
+        evaluate_model(list(faces), output_dir, modules, **others)
 
 
-def _drawing_stage(context: click.Context, name: str, options: dict[str, object]) -> None:
-    run = RunOptions.taken_from(options)
+def _train(stage: str, context: click.Context, options: Mapping[str, Any]) -> None:
+    """Trains a stage of the model that the options name."""
+    from grain_codec.training.family import read_sizes, training_of
+    from grain_codec.training.runs.train_stage import train_stage
+
     with plain_errors():
-        spec = read_sizes(run.model)
-        if spec.family is None:
-            refuse_given(context, ("generator_weights", "official_noise", "lr_l2_lambda"), "is for grain-2022")
-        _train_stage(name, spec, run, options)
+        spec = read_sizes(options["model"])
+        training = training_of(spec)
+        _refuse_given(context, training.refused_options(stage))
+        train_stage(training.stage_run(stage, spec, RunSettings.from_options(options)), click.echo)
 
 
-def _train_stage(name: str, spec: AnySpec, run: RunOptions, options: dict[str, object]) -> None:
-    from grain_codec.training.runs.stage_run import train_stage
-
-    losses, starts = LossOptions.taken_from(options), StartOptions.taken_from(options)
-    train_stage(name, _staged_model(spec), run, losses, starts)
-
-
-def _staged_model(spec: AnySpec) -> StagedModel:
-    """What the stages need to know of the kind of model that a spec is of."""
-    if spec.family is None:
-        from grain_codec.training.runs.face1024 import StagedFace1024
-
-        return StagedFace1024(spec)
-    from grain_codec.training.runs.grain2022 import StagedGrain2022
-
-    return StagedGrain2022(spec)
+def _refuse_given(context: click.Context, reasons: Mapping[str, str]) -> None:
+    """Raises click.UsageError when the user gave an option that has an entry in `reasons`."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in reasons and source is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{parameter.opts[-1]} {reasons[parameter.name]}.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,8 @@
-"""An exponential moving average of weights, and a way to look through it."""
+"""An exponential moving average of weights.
+
+The average of `torch.optim.swa_utils` copies the whole module, judges and frozen networks included, and starts at the
+first update. This one holds the trained parameters alone and starts at the initial weights.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from torch import Tensor, nn
 
 
 class AveragedWeights:
-    """The moving average of some parameters; with a decay of zero it is the parameters themselves."""
+    """The moving average of some parameters; with a decay of zero there is none, and the parameters stand for it."""
 
     def __init__(self, parameters: dict[str, nn.Parameter], decay: float):
         self.parameters, self.decay = parameters, decay
@@ -18,7 +22,7 @@ class AveragedWeights:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Takes in the weights of a step; early ones count for less, since the first weights are not learnt."""
+        """Takes in the weights after a step. Early averages are short ones, so that they forget the initial weights."""
         if self.values:
             decay = min(self.decay, step / (step + 10))
             torch._foreach_lerp_([self.values[name] for name in self.parameters], self._own(), 1 - decay)
@@ -34,7 +38,7 @@ class AveragedWeights:
             self._put(dict(zip(self.parameters, own)))
 
     def load(self, values: dict[str, Tensor]) -> None:
-        """Puts back what was in `values`; averages that were not kept start at the weights."""
+        """Puts back what was in `values`; an average that is not in there starts at the weights."""
         for name in self.values:
             self.values[name].copy_(values.get(name, self.parameters[name].detach()))
 

@@ -1,10 +1,12 @@
-"""Training faces: batches from memory or from disk, varied at random."""
+"""Endless random batches of training faces, from memory or from disk."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -12,12 +14,19 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from grain_codec.errors import BadImage
 
 
+class Faces(Protocol):
+    """Faces uint8 `[3, S, S]` by number."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> npt.NDArray[np.uint8]: ...
+
+
 def batches(faces: Tensor, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Endless random batches, every face once before any face again.
+    """Endless random batches of faces in memory; every face is used once before any is used again.
 
     Args:
-        faces: uint8 `[N, 3, S, S]`, on the device where training runs: nothing is copied per step.
-        batch_size: of which N is used when it is more.
+        faces: uint8 `[N, 3, S, S]`, on the device where training runs, so that no step copies them there.
+        batch_size: faces a batch; N when there are fewer.
         generator: a CPU generator, so that the order does not depend on the device.
 
     Yields:
@@ -50,7 +59,7 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def streamed_batches(
-    faces: Sequence[np.ndarray],
+    faces: Faces,
     batch_size: int,
     seed: int = 0,
     flips: bool = False,
@@ -58,16 +67,16 @@ def streamed_batches(
     share: tuple[int, int] = (0, 1),
     pinned: bool = False,
 ) -> Iterator[Tensor]:
-    """Endless random batches of faces that are decoded as they are needed, every face once before any again.
+    """Endless random batches of faces that are decoded as they are needed; every face once before any again.
 
     Args:
-        faces: uint8 `[3, S, S]` each, in memory or on disk; with workers it is handed to other processes.
-        batch_size: of this process.
-        seed: of the order and the mirroring.
+        faces: in memory or on disk; with workers the object is sent to other processes.
+        batch_size: faces a batch of this process.
+        seed: decides the order and the mirroring.
         flips: mirror half of the faces, at random.
         workers: decoding processes; 0 decodes in this one.
         share: this process's number and the number of processes; each gets other faces.
-        pinned: whether batches lie in memory that a GPU copies from by itself.
+        pinned: whether batches lie in pinned memory, from which a GPU copies while Python goes on.
 
     Yields:
         uint8 `[batch_size, 3, S, S]`.
@@ -76,43 +85,44 @@ def streamed_batches(
         BadImage: a face cannot be read; the text names it.
     """
     loader = DataLoader(
-        _Shown(faces),
+        _Faces(faces),
         batch_size,
-        sampler=_Shuffled(len(faces), seed, flips, share),
+        sampler=_ShuffledShare(len(faces), seed, flips, share),
         num_workers=workers,
         pin_memory=pinned,
     )
     try:
         yield from loader
     except BadImage as error:
-        # A worker's error arrives with that process's traceback in its text; the last line is the error's own.
+        # The text of a worker's error begins with that process's traceback; the last line is the error's own text.
         raise BadImage(str(error).strip().splitlines()[-1].removeprefix("grain_codec.errors.BadImage: ")) from error
 
 
-class _Shown(Dataset):
-    """Faces by number; a negative number -1 - n is face n mirrored."""
+class _Faces(Dataset[Tensor]):
+    """Faces by their number and whether they are mirrored."""
 
-    def __init__(self, faces: Sequence[np.ndarray]):
+    def __init__(self, faces: Faces):
         self.faces = faces
 
-    def __getitem__(self, index: int) -> Tensor:
-        if index < 0:
-            return torch.from_numpy(self.faces[-1 - index][..., ::-1].copy())
-        return torch.from_numpy(self.faces[index])
+    def __getitem__(self, index: tuple[int, bool]) -> Tensor:
+        number, is_mirrored = index
+        face = self.faces[number]
+        return torch.from_numpy(face[..., ::-1].copy() if is_mirrored else face)
 
 
-class _Shuffled(Sampler):
-    """Numbers for `_Shown` without end: one process's share of every shuffle."""
+class _ShuffledShare(Sampler[tuple[int, bool]]):
+    """Indices into `_Faces` without end: one process's share of every shuffle."""
 
     def __init__(self, count: int, seed: int, flips: bool, share: tuple[int, int]):
         self.count, self.seed, self.flips, self.share = count, seed, flips, share
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[tuple[int, bool]]:
         generator = torch.Generator().manual_seed(self.seed)
+        rank, processes = self.share
         position = 0
         while True:
             mirrored = torch.rand(self.count, generator=generator) < (0.5 if self.flips else 0.0)
-            for index, flipped in zip(torch.randperm(self.count, generator=generator).tolist(), mirrored.tolist()):
-                if position % self.share[1] == self.share[0]:
-                    yield -1 - index if flipped else index
+            for index in zip(torch.randperm(self.count, generator=generator).tolist(), mirrored.tolist()):
+                if position % processes == rank:
+                    yield index
                 position += 1

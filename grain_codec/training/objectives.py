@@ -1,7 +1,7 @@
-"""What each training stage minimises, as a module: batch in, loss and figures out.
+"""What a training stage minimises, as a module that turns a batch into a loss and figures.
 
-An objective owns the networks it trains, so that wrapping it for several GPUs wraps them all, and the
-adversary they are trained against, when there is one. The trainer alternates between the two sides.
+An objective owns the networks that it trains, so that wrapping it for several GPUs wraps them all. It also owns the
+adversary that they are trained against, if there is one; the trainer alternates between the two sides.
 """
 
 from __future__ import annotations
@@ -9,26 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
-from grain_codec.coding.grid import GRID
 from grain_codec.errors import WrongModel
-from grain_codec.models.blocks import antialiased_resize
-from grain_codec.models.face1024.rescaling import Rescaling, ideal_laplace_bits
 from grain_codec.training.losses.adversarial import Adversary
-
-BIT_PRICE = 0.08
-"""Squared error that a bit must save, in squared quantiser steps: the slope of the closed-form codec's curve."""
 
 ADVERSARY = "adversary."
 
 
 class Outcome(NamedTuple):
-    """What an objective says of a batch.
+    """What an objective makes of a batch.
 
     Attributes:
-        loss: of the generator step.
+        loss: what the generator step minimises.
         figures: scalars to report, without a gradient.
         real, drawn: pictures `[B, 3, S, S]` in [-1, 1] for the discriminator step; `drawn` has no gradient.
     """
@@ -40,12 +33,15 @@ class Outcome(NamedTuple):
 
 
 class Objective(nn.Module):
-    """The loss of a stage and the networks it belongs to.
+    """The loss of a stage and the networks that it trains.
 
-    A subclass gives `forward(*batch) -> Outcome`, the generator step. What it trains is every
-    parameter that requires a gradient and is not the adversary's. Modules that come from files of
-    their own at every start, such as frozen networks that only judge, are named in `restored_elsewhere`
-    and stay out of checkpoints.
+    A subclass gives `forward(*batch) -> Outcome`, the generator step, which trains every parameter that requires
+    a gradient and is not the adversary's.
+
+    Attributes:
+        restored_elsewhere: modules that come from files of their own at every start, such as frozen networks;
+            they stay out of checkpoints.
+        adversary: what the networks are trained against, or None.
     """
 
     restored_elsewhere: tuple[str, ...] = ()
@@ -55,7 +51,7 @@ class Objective(nn.Module):
         self.adversary = adversary
 
     def generator_parameters(self) -> dict[str, nn.Parameter]:
-        """What the generator step trains, by name."""
+        """The parameters that the generator step trains, by name."""
         return {
             name: parameter
             for name, parameter in self.named_parameters()
@@ -63,11 +59,11 @@ class Objective(nn.Module):
         }
 
     def discriminator_parameters(self) -> dict[str, nn.Parameter]:
-        """What the discriminator step trains, by name."""
+        """The parameters that the discriminator step trains, by name."""
         return {} if self.adversary is None else dict(self.adversary.named_parameters(prefix=ADVERSARY.rstrip(".")))
 
     def relative_rate(self, name: str) -> float:
-        """The learning rate of a parameter over the recipe's."""
+        """The learning rate of a parameter, as a multiple of the recipe's."""
         return 1.0
 
     def training_state(self) -> dict[str, Tensor]:
@@ -81,7 +77,7 @@ class Objective(nn.Module):
             WrongModel: the state is of another objective.
         """
         try:
-            missing, unexpected = self.load_state_dict(state)
+            missing, unexpected = self.load_state_dict(state, strict=False)
         except RuntimeError as error:
             raise WrongModel(str(error)) from error
         wrong = [name for name in missing if not self._is_restored_elsewhere(name)] + unexpected
@@ -93,62 +89,7 @@ class Objective(nn.Module):
 
 
 def freeze_all_but(module: nn.Module, trained: Iterable[nn.Module]) -> None:
-    """Leaves gradients to some parts of a module only."""
+    """Lets gradients reach only some parts of a module."""
     module.requires_grad_(False)
     for part in trained:
         part.requires_grad_(True)
-
-
-class RescalingObjective(Objective):
-    """Rate and distortion of the rescaling module of face-1024 at random qualities.
-
-    The density that prices the details here is a Laplace one per cell and coefficient, with a scale
-    that may follow the quantiser step; the shipped tables, fitted afterwards, are sharper.
-    """
-
-    def __init__(self, rescaling: Rescaling, cell_rate: float = 0.05):
-        """`cell_rate` is the learning rate of matrices that belong to one cell, over that of convolutions."""
-        super().__init__()
-        self.rescaling = rescaling
-        self.cell_rate = cell_rate
-        shape = (GRID * GRID, rescaling.spec.detail_components)
-        self.log_scale = nn.Parameter(torch.full(shape, -3.0))
-        self.log_scale_slope = nn.Parameter(torch.zeros(shape))
-
-    def relative_rate(self, name: str) -> float:
-        """Matrices of a single cell learn at `cell_rate`."""
-        return self.cell_rate if name.endswith(("_prediction", "_basis")) else 1.0
-
-    @torch.no_grad()
-    def start_scales(self, views: Tensor) -> None:
-        """Sets the densities to the magnitudes found on some views, float `[N, 3, V, V]` in [0, 1]."""
-        step = self.random_steps(len(views), torch.Generator().manual_seed(0)).to(views.device)
-        found = self.rescaling.analyse(antialiased_resize(views, GRID).clamp(0, 1), views, step)
-        magnitude = (found.detail_values.abs() * step[:, None, None]).mean(0)
-        self.log_scale.copy_(magnitude.clamp(min=1e-3).log())
-
-    def random_steps(self, count: int, generator: torch.Generator) -> Tensor:
-        """Quantiser steps `[count]` of random fine qualities, all equally likely."""
-        spec = self.rescaling.spec
-        qualities = torch.randint(0, spec.fine_qualities, (count,), generator=generator)
-        return spec.coarsest_step * 2.0 ** (-qualities / spec.steps_per_octave)
-
-    def forward(self, views: Tensor, step: Tensor) -> Outcome:
-        """The loss of a batch and its parts.
-
-        Args:
-            views: `[B, 3, V, V]` in [0, 1].
-            step: `[B]`.
-
-        Returns:
-            Squared error plus priced bits, over the squared step, per cell; and the figures
-            `psnr` (dB, of the view) and `bits` (of the details), means over the batch.
-        """
-        found = self.rescaling.analyse(antialiased_resize(views, GRID).clamp(0, 1), views, step)
-        error = (found.view - views).square().flatten(1)
-        log_step = step.log()[:, None, None]
-        log_scale = self.log_scale + self.log_scale_slope * log_step - log_step
-        bits = ideal_laplace_bits(found.detail_values, log_scale).flatten(1).sum(1)
-        loss = (error.sum(1) / step.square() + BIT_PRICE * bits).mean() / (GRID * GRID)
-        psnr = -10 * error.mean(1).log10().mean()
-        return Outcome(loss, {"psnr": psnr.detach(), "bits": bits.mean().detach()})

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import csv
 import io
-import os
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from types import ModuleType
+from typing import Any, NamedTuple
 
-COLUMNS = ("step", "split", "figure", "value")
+from grain_codec.whole_files import write_whole
+
+
+class Row(NamedTuple):
+    """One figure of one report."""
+
+    step: int
+    split: str
+    figure: str
+    value: float
+
+    def texts(self) -> tuple[str, ...]:
+        """The row as the file has it."""
+        return str(self.step), self.split, self.figure, f"{self.value:.8g}"
 
 
 class RunLog:
@@ -21,20 +35,19 @@ class RunLog:
         """Opens the log of a run that stands at `step`; event files for TensorBoard lie in a folder beside it."""
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._write_all([row for row in read_log(path) if row[0] <= step])
-        events = _tensorboard()
-        self._events = None
-        if events is not None:
-            self._events = events.SummaryWriter(str(path.with_suffix("")) + "-events", purge_step=step + 1)
+        kept = [row.texts() for row in read_log(path) if row.step <= step]
+        write_whole(path, _lines([Row._fields, *kept]).encode(), force=True)
+        self._events: Any = None
+        # Without the package `tensorboard` there are no event files.
+        with suppress(ImportError):
+            from torch.utils import tensorboard
+
+            self._events = tensorboard.SummaryWriter(f"{path.with_suffix('')}-events", purge_step=step + 1)
 
     def add(self, step: int, split: str, figures: dict[str, float]) -> None:
         """Appends figures; `split` says what they were measured on, "train" or "validation"."""
-        rows = io.StringIO()
-        csv.writer(rows, lineterminator="\n").writerows(
-            (step, split, name, f"{value:.8g}") for name, value in figures.items()
-        )
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(rows.getvalue())
+            file.write(_lines(Row(step, split, name, value).texts() for name, value in figures.items()))
         if self._events is not None:
             for name, value in figures.items():
                 self._events.add_scalar(f"{split}/{name}", value, step)
@@ -42,36 +55,26 @@ class RunLog:
 
     def lowest(self, split: str, figure: str) -> float:
         """The smallest value of a figure so far; infinite when there is none."""
-        values = [row[3] for row in read_log(self.path) if row[1:3] == (split, figure)]
+        values = [row.value for row in read_log(self.path) if (row.split, row.figure) == (split, figure)]
         return min(values, default=float("inf"))
 
-    def _write_all(self, rows: list[tuple[int, str, str, float]]) -> None:
-        partial = self.path.with_name(self.path.name + ".partial")
-        with partial.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            writer.writerows((step, split, name, f"{value:.8g}") for step, split, name, value in rows)
-        os.replace(partial, self.path)
 
-
-def read_log(path: Path) -> list[tuple[int, str, str, float]]:
-    """The rows of a log; a last line that a kill cut short is left out. No file gives no rows."""
+def read_log(path: Path) -> list[Row]:
+    """The rows of a log, none where there is no file; a last line that a kill cut short is left out."""
     rows = []
     if path.exists():
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.reader(file):
                 try:
                     step, split, figure, value = row
-                    rows.append((int(step), split, figure, float(value)))
+                    rows.append(Row(int(step), split, figure, float(value)))
                 except ValueError:
                     continue
     return rows
 
 
-def _tensorboard() -> ModuleType | None:
-    """Torch's writer of event files, where the package `tensorboard` is installed."""
-    try:
-        from torch.utils import tensorboard
-    except ImportError:
-        return None
-    return tensorboard
+def _lines(rows: Iterable[Iterable[str]]) -> str:
+    """Rows as CSV."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

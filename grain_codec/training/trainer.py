@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar, cast
 
 import torch
 import torch.distributed as distributed
@@ -16,101 +15,77 @@ from torch import Tensor, nn
 from grain_codec.errors import WrongModel
 from grain_codec.models.tensor_files import read_content
 from grain_codec.training.averaging import AveragedWeights
-from grain_codec.training.objectives import Objective
+from grain_codec.training.objectives import Objective, Outcome
+from grain_codec.training.settings import Recipe
 from grain_codec.training.training_state import write_state
 from grain_codec.training.updates import Updates, autocast_type, between_processes
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """How long and how fast to train.
-
-    Attributes:
-        steps: generator steps in all, earlier runs of the same checkpoint included.
-        minutes: ends a run earlier; a falling learning rate then falls with the time instead.
-        learning_rate: of both sides, at its highest.
-        schedule: "cosine", which ends at zero, or "constant".
-        warm_up: steps over which the learning rate rises.
-        optimizer: "adam" or "ranger", for both sides.
-        clip: largest norm of the generator's gradient; infinity leaves it as it is.
-        average: decay of the exponential moving average of the generator's weights, which is then what
-            is measured and written; 0 for none.
-        precision: "float32", "bfloat16", "float16", or "auto": bfloat16 on a GPU, else float32.
-        report_every: steps between progress lines.
-        checkpoint_every: steps between checkpoints.
-        validate_every: steps between validations; 0 for one with every checkpoint.
-        compile: whether `torch.compile` is used for the generator step.
-    """
-
-    steps: int
-    minutes: float = math.inf
-    learning_rate: float = 1e-3
-    schedule: str = "cosine"
-    warm_up: int = 300
-    optimizer: str = "adam"
-    clip: float = 1.0
-    average: float = 0.998
-    precision: str = "auto"
-    report_every: int = 50
-    checkpoint_every: int = 1000
-    validate_every: int = 0
-    compile: bool = False
+ObjectiveType = TypeVar("ObjectiveType", bound=Objective)
 
 
 class Observer(Protocol):
-    """What a run tells of itself, in the first process only."""
+    """Takes what a run reports, in the first process only."""
 
     def progress(self, step: int, minutes: float, figures: dict[str, float]) -> None:
         """Takes the means of the figures since the last call, and the minutes that this run has taken."""
 
     def validate(self, step: int) -> None:
-        """Measures the objective, which holds the averaged weights while this runs."""
+        """Measures the objective, which holds the averaged weights during this call."""
 
     def saved(self, step: int) -> None:
-        """A checkpoint is there, new or found; the objective holds the averaged weights while this runs."""
+        """A checkpoint has been written or found; the objective holds the averaged weights during this call."""
 
 
-class Trainer:
-    """Trains an objective and its adversary; resumes from its checkpoint file when that exists."""
+class Trainer(Generic[ObjectiveType]):
+    """Trains an objective and its adversary; resumes from its checkpoint file when that exists.
 
-    def __init__(self, objective: Objective, recipe: Recipe, device: torch.device, checkpoint: Path):
+    Attributes:
+        step: generator steps that were taken.
+        rank: number of this process; the first, 0, reports and writes.
+        process_count: how many processes train together.
+        averaged: the weights that are measured and written.
+    """
+
+    def __init__(self, objective: ObjectiveType, recipe: Recipe, device: torch.device, checkpoint: Path):
         self.objective = objective.to(device)
         self.recipe, self.device, self.checkpoint = recipe, device, checkpoint
         self.step = 0
-        self.rank = distributed.get_rank() if distributed.is_initialized() else 0
+        several = distributed.is_initialized()
+        self.rank, self.process_count = (distributed.get_rank(), distributed.get_world_size()) if several else (0, 1)
         self.precision = autocast_type(recipe.precision, device)
         self.generator = self._updates(objective.generator_parameters(), recipe.clip)
         self.averaged = AveragedWeights(objective.generator_parameters(), recipe.average)
-        self.discriminator = None
+        self.discriminator: Updates | None = None
         if objective.adversary is not None:
             self.discriminator = self._updates(objective.discriminator_parameters(), math.inf)
         if checkpoint.exists():
             self._resume()
-        self._refuse_different_starts()
-        self._share_start()
+        if several:
+            self._refuse_different_starts()
+            self._share_start()
         self._wrap()
 
-    def run(self, data: Iterator[tuple[Tensor, ...]], observer: Observer) -> None:
+    def run(self, batches: Iterator[tuple[Tensor, ...]], observer: Observer | None) -> None:
         """Trains until the recipe's steps or minutes are over.
 
         Args:
-            data: endless batches; each is the arguments of the objective's forward.
-            observer: takes the figures, and measures.
+            batches: endless; each is the arguments of the objective's forward.
+            observer: takes the figures, and measures; only the first process needs one.
         """
-        if self.rank == 0 and self.step:
+        if observer is not None and self.step:
             # A kill may have come between the checkpoint and what the observer makes of it.
             with self.averaged.in_place():
                 observer.saved(self.step)
-        started, sums, progress = time.monotonic(), _Sums(), 0.0
+        started, means, progress = time.monotonic(), _Means(), 0.0
         while progress < 1 and self.step < self.recipe.steps:
             minutes = (time.monotonic() - started) / 60
             progress = self._agreed(max((self.step + 1) / self.recipe.steps, minutes / self.recipe.minutes))
-            sums.add(self._train_step(next(data), progress))
-            if self.rank == 0:
-                self._observe(observer, sums, minutes, last=progress >= 1)
+            means.add(self._train_step(next(batches), progress))
+            if observer is not None:
+                self._observe(observer, means, minutes, last=progress >= 1)
 
     def save(self) -> None:
-        """Writes the checkpoint; a kill at any moment leaves the old file or the new one."""
+        """Writes the checkpoint, whole or not at all."""
         state = {
             "objective": self.objective.training_state(),
             "averaged": self.averaged.values,
@@ -121,10 +96,10 @@ class Trainer:
             state["discriminator"] = self.discriminator.state()
         write_state(self.checkpoint, state)
 
-    def _observe(self, observer: Observer, sums: _Sums, minutes: float, last: bool) -> None:
+    def _observe(self, observer: Observer, means: _Means, minutes: float, last: bool) -> None:
         """Reports, writes the checkpoint and measures, each when its time has come."""
         if self.step % self.recipe.report_every == 0 or last:
-            observer.progress(self.step, minutes, sums.means_since_last_call())
+            observer.progress(self.step, minutes, means.since_last_call())
         saves = last or self.step % self.recipe.checkpoint_every == 0
         validates = last or self.step % (self.recipe.validate_every or self.recipe.checkpoint_every) == 0
         if saves:
@@ -146,20 +121,21 @@ class Trainer:
         if adversary is not None:
             adversary.requires_grad_(False)
         with self._autocast():
-            outcome = self.forward(*(part.to(self.device, non_blocking=True) for part in batch))
+            outcome: Outcome = self.forward(*(part.to(self.device, non_blocking=True) for part in batch))
         self.generator.apply(outcome.loss, rate)
         self.averaged.update(self.step)
         figures = {"loss": outcome.loss.detach(), **outcome.figures}
         if adversary is not None and self.step % adversary.every == 0:
-            figures.update(self._discriminator_step(outcome.real, outcome.drawn, rate))
+            figures.update(self._discriminator_step(outcome, rate))
         return figures
 
-    def _discriminator_step(self, real: Tensor, drawn: Tensor, rate: float) -> dict[str, Tensor]:
+    def _discriminator_step(self, outcome: Outcome, rate: float) -> dict[str, Tensor]:
         adversary = self.objective.adversary
+        assert adversary is not None and self.discriminator is not None
         adversary.requires_grad_(True)
         penalised = adversary.penalty_every > 0 and self.step % adversary.penalty_every == 0
         with self._autocast():
-            loss, figures = self.discriminate(real, drawn, penalised)
+            loss, figures = self.discriminate(outcome.real, outcome.drawn, penalised)
         self.discriminator.apply(loss, rate)
         return {"discriminator": loss.detach(), **figures}
 
@@ -168,20 +144,20 @@ class Trainer:
         return torch.autocast(self.device.type, self.precision if enabled else None, enabled=enabled)
 
     def _wrap(self) -> None:
-        """The two sides as the steps call them; each exchanges only its own gradients between processes."""
+        """Makes the two sides' forward passes such that each exchanges only its own gradients between processes."""
         adversary = self.objective.adversary
         if adversary is not None:
             adversary.requires_grad_(True)
             self.discriminate = between_processes(adversary)
             adversary.requires_grad_(False)
-        self.forward = between_processes(torch.compile(self.objective) if self.recipe.compile else self.objective)
+        compiled = cast(nn.Module, torch.compile(self.objective)) if self.recipe.compile else self.objective
+        self.forward = between_processes(compiled)
 
     def _updates(self, parameters: dict[str, nn.Parameter], clip: float) -> Updates:
         groups: dict[float, list[nn.Parameter]] = {}
         for name, parameter in parameters.items():
             groups.setdefault(self.objective.relative_rate(name), []).append(parameter)
-        recipe = self.recipe
-        return Updates(groups, recipe.optimizer, recipe.learning_rate, clip, self.precision, self.device)
+        return Updates(groups, self.recipe, clip, self.precision, self.device)
 
     def _resume(self) -> None:
         """Goes on from the checkpoint.
@@ -189,7 +165,7 @@ class Trainer:
         Raises:
             WrongModel: the checkpoint is of another model.
         """
-        # Adam counts its steps on the CPU; whoever takes the rest copies it to where its parameters are.
+        # Adam counts its steps on the CPU; everything else is copied from there to where its parameters are.
         state = read_content(self.checkpoint)
         try:
             self.objective.load_training_state(state["objective"])
@@ -203,16 +179,13 @@ class Trainer:
 
     def _refuse_different_starts(self) -> None:
         """Raises WrongModel when not all processes have found the same checkpoint."""
-        if distributed.is_initialized():
-            steps = torch.tensor([self.step, -self.step], device=self.device)
-            distributed.all_reduce(steps, distributed.ReduceOp.MAX)
-            if steps[0] != -steps[1]:
-                raise WrongModel(f"{self.checkpoint}: not every machine sees the same; put it where all can read it")
+        steps = torch.tensor([self.step, -self.step], device=self.device)
+        distributed.all_reduce(steps, distributed.ReduceOp.MAX)
+        if steps[0] != -steps[1]:
+            raise WrongModel(f"{self.checkpoint}: not every machine sees the same; put it where all can read it")
 
     def _share_start(self) -> None:
-        """Gives all processes the weights of the first: other processors solve a closed form to other last bits."""
-        if not distributed.is_initialized():
-            return
+        """Gives all processes the weights of the first; those that they have solved for differ in their last bits."""
         for tensor in self.objective.state_dict().values():
             # Not every backend knows all types and layouts.
             sent = (tensor if tensor.is_floating_point() else tensor.long()).contiguous()
@@ -220,7 +193,7 @@ class Trainer:
             tensor.copy_(sent)
 
     def _agreed(self, progress: float) -> float:
-        """The first process's progress: clocks differ, and all must stop at the same step."""
+        """The first process's progress: clocks differ, and all processes must stop at the same step."""
         if not distributed.is_initialized():
             return progress
         shared = torch.tensor([progress], device=self.device)
@@ -228,8 +201,8 @@ class Trainer:
         return float(shared)
 
 
-class _Sums:
-    """Figures summed over steps; one that only some steps have is averaged over those."""
+class _Means:
+    """Means of figures over steps; a figure that only some steps have is averaged over those."""
 
     def __init__(self) -> None:
         self._sums: dict[str, tuple[Tensor | float, int]] = {}
@@ -239,7 +212,7 @@ class _Sums:
             total, count = self._sums.get(name, (0.0, 0))
             self._sums[name] = total + value, count + 1
 
-    def means_since_last_call(self) -> dict[str, float]:
+    def since_last_call(self) -> dict[str, float]:
         means = {name: float(total) / count for name, (total, count) in self._sums.items()}
         self._sums.clear()
         return means

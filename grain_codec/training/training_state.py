@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -10,21 +10,18 @@ import torch
 from grain_codec.errors import WrongModel
 from grain_codec.models.tensor_files import read_content
 from grain_codec.training.objectives import Objective
+from grain_codec.whole_files import whole_file
 
 
-def write_state(path: Path, state: dict[str, object]) -> None:
-    """Writes a checkpoint; a kill or a power cut at any moment leaves the old file or the new one."""
+def write_state(path: Path, state: Mapping[str, object]) -> None:
+    """Writes a checkpoint and makes its folder; a kill or a power cut at any moment leaves the old file or the new."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    with whole_file(path, force=True, durable=True) as temporary:
+        torch.save(state, temporary)
 
 
 def load_averaged(objective: Objective, checkpoint: Path) -> None:
-    """Puts a checkpoint's averaged weights, where it kept an average, into an objective on the CPU.
+    """Puts the weights of a checkpoint into an objective on the CPU: the averaged ones, where it has an average.
 
     Raises:
         WrongModel: there is no such file, or it is of another model.

@@ -1,8 +1,10 @@
-"""What turns the loss of one side, generator or discriminator, into a move of its parameters."""
+"""The optimisation of one side, generator or discriminator: from its loss to an update of its parameters."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 import torch.distributed as distributed
@@ -10,26 +12,26 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from grain_codec.training.ranger import Ranger
+from grain_codec.training.settings import Recipe
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-OPTIMIZERS = ("adam", "ranger")
 
 
 def autocast_type(precision: str, device: torch.device) -> torch.dtype:
-    """The type of matrix products for a name of PRECISIONS or "auto": bfloat16 on a GPU, else float32."""
+    """What matrix products are computed in, by a name of PRECISIONS; "auto" is bfloat16 on a GPU, else float32."""
     if precision == "auto":
         return torch.bfloat16 if device.type == "cuda" else torch.float32
     return PRECISIONS[precision]
 
 
 def between_processes(module: nn.Module) -> nn.Module:
-    """The module, with its gradients averaged over all processes when there are several.
+    """The module, whose gradients are averaged over all processes when there are several.
 
-    Only parameters that require a gradient at this moment take part.
+    This concerns the parameters that require a gradient at the time of the call.
     """
     if not distributed.is_initialized():
         return module
-    # The trainer has sent all weights to all processes, in types that every backend knows.
+    # The trainer has already sent all weights to all processes, in types that every backend knows.
     return DistributedDataParallel(module, broadcast_buffers=False, init_sync=False)
 
 
@@ -39,8 +41,7 @@ class Updates:
     def __init__(
         self,
         groups: dict[float, list[nn.Parameter]],
-        optimizer: str,
-        learning_rate: float,
+        recipe: Recipe,
         clip: float,
         precision: torch.dtype,
         device: torch.device,
@@ -48,16 +49,15 @@ class Updates:
         """Prepares the optimiser.
 
         Args:
-            groups: parameters by their learning rate relative to `learning_rate`.
-            optimizer: one of OPTIMIZERS.
-            learning_rate: the highest of the schedule.
-            clip: largest norm of the gradient; infinity leaves it as it is.
-            precision: of the matrix products; float16 needs its loss scaled.
+            groups: parameters by their learning rate, as a multiple of the recipe's.
+            recipe: names the optimiser and the highest learning rate.
+            clip: largest norm of the gradient; infinity leaves the gradient as it is.
+            precision: what matrix products are computed in; in float16 the loss is scaled.
             device: where the parameters are.
         """
         described = [{"params": parameters} for parameters in groups.values()]
-        self.peaks = [relative * learning_rate for relative in groups]
-        if optimizer == "ranger":
+        self.peaks = [relative * recipe.learning_rate for relative in groups]
+        if recipe.optimizer == "ranger":
             self.optimizer: torch.optim.Optimizer = Ranger(described)
         else:
             self.optimizer = torch.optim.Adam(described, betas=(0.9, 0.99))
@@ -66,7 +66,7 @@ class Updates:
         self.clip = clip
 
     def apply(self, loss: Tensor, rate: float) -> None:
-        """One update; `rate` in [0, 1] is what the schedule leaves of the learning rate."""
+        """Updates the parameters; `rate`, in [0, 1], is the factor that the schedule puts on the learning rates."""
         for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
             group["lr"] = peak * rate
         self.optimizer.zero_grad(set_to_none=True)
@@ -77,12 +77,12 @@ class Updates:
         self.scaler.step(self.optimizer)
         self.scaler.update()
 
-    def state(self) -> dict[str, dict]:
-        """What a checkpoint keeps."""
+    def state(self) -> dict[str, dict[str, Any]]:
+        """The state that a checkpoint keeps."""
         return {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
 
-    def load(self, state: dict[str, dict]) -> None:
-        """Puts back what `state` gave; learning rates stay those that the run was started with."""
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Puts back what `state` gave; the learning rates are those of this run's recipe."""
         self.optimizer.load_state_dict(state["optimizer"])
         if self.scaler.is_enabled() and state.get("scaler"):
             self.scaler.load_state_dict(state["scaler"])

@@ -13,7 +13,8 @@ from grain_codec.cli.train import main
 from PIL import Image
 
 from grain_codec.models.grain2022.networks import Grain2022
-from grain_codec.training.stage_files import OFFICIAL_NAMES, write_module
+from grain_codec.training.grain2022.module_files import OFFICIAL_NAMES
+from grain_codec.training.module_files import write_module
 
 
 @pytest.fixture(scope="module")

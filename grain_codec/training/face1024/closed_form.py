@@ -98,10 +98,11 @@ def _least_squares(regressors: Tensor, targets: Tensor) -> Tensor:
     """Ridge regression `[N, K]`, `[N, M]` -> `[K, M]`."""
     moments = regressors.T @ regressors
     strength = RIDGE * moments.diagonal().mean().clamp(min=1e-6)
-    return torch.linalg.solve(moments + strength * torch.eye(len(moments)), regressors.T @ targets)
+    solution: Tensor = torch.linalg.solve(moments + strength * torch.eye(len(moments)), regressors.T @ targets)
+    return solution
 
 
 def _principal_components(rows: Tensor, count: int) -> Tensor:
     """Leading eigenvectors of the second moments of `[N, K]`, as columns `[K, count]`."""
-    _, vectors = torch.linalg.eigh((rows.T @ rows).double())
+    vectors: Tensor = torch.linalg.eigh((rows.T @ rows).double()).eigenvectors
     return vectors.flip(1)[:, :count].float()

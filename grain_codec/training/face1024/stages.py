@@ -1,7 +1,7 @@
-"""The stages of face-1024 beyond the first: the prior, the fusion, and both together.
+"""What the stages of face-1024 beyond the first minimise: for the prior, the fusion, and both together.
 
-The rescaling module stays as the first stage left it in all of them: files keep their meaning, and
-`rescaled` stays the faithful picture beside `fused`, the natural one.
+None of them changes the rescaling module, so that files keep their meaning, and `rescaled` stays the faithful picture
+beside `fused`, the natural one.
 """
 
 from __future__ import annotations
@@ -14,23 +14,32 @@ from grain_codec.coding.grid import GRID
 from grain_codec.models.blocks import antialiased_resize
 from grain_codec.models.face1024.networks import Face1024
 from grain_codec.models.face1024.spec import DrawingSpec
-from grain_codec.models.grain2022.stylegan2 import StyleGAN2Discriminator
+from grain_codec.models.grain2022.stylegan2 import STANDARD_DEVIATION_GROUP, StyleGAN2Discriminator
 from grain_codec.training.losses.adversarial import Adversary, NonSaturatingAdversary
+from grain_codec.training.losses.face_loss import FaceLoss
 from grain_codec.training.losses.windows import WindowAdversary
 from grain_codec.training.objectives import freeze_all_but
-from grain_codec.training.stages import Drawn, FaceLoss, Stage, StageObjective
+from grain_codec.training.stages import Drawn, Stage, StageObjective
 
 SHOWN_QUALITY = 24
 """Fine quality of the faces on contact sheets."""
 
 FACES_PER_FOLLOWER = 3
-"""Where the prior is trained for the fusion, one face in so many also trains the layer of the prior's own picture."""
+"""Where the prior is trained for the fusion, a third of the faces also train the layer that draws the prior's own
+picture."""
 
 DISCRIMINATOR_CHANNELS = {4: 256, 8: 256, 16: 256, 32: 256, 64: 128, 128: 64, 256: 32, 512: 16, 1024: 8}
+"""Channels of the discriminator's feature maps by their sizes."""
 
 
 class Face1024Objective(StageObjective):
-    """One stage of face-1024 on what a decoder sees: views through whole levels at random qualities."""
+    """One stage of face-1024 on what a decoder has: views that were quantised at random qualities.
+
+    Attributes:
+        prior_follows: whether the layer that draws the prior's own picture is trained beside the fusion.
+    """
+
+    networks: Face1024
 
     def __init__(self, networks: Face1024, stage: Stage, loss: FaceLoss, adversary: Adversary | None = None):
         """Freezes what the stage does not train; `networks` has all three modules."""
@@ -41,7 +50,7 @@ class Face1024Objective(StageObjective):
         self.restored_elsewhere = ("loss", *frozen)
 
     def draw(self, face: Tensor) -> Drawn:
-        """Faces `[B, 3, D, D]` in [-1, 1] there and back, each at a random fine quality."""
+        """The stage's picture of faces `[B, 3, D, D]` in [-1, 1], each at a random fine quality."""
         qualities = torch.randint(0, self.networks.spec.fine_qualities, (len(face),))
         view, step = self.decoded_views(face, qualities)
         prior, features = self.networks.prior(view, step)
@@ -62,22 +71,22 @@ class Face1024Objective(StageObjective):
     @torch.no_grad()
     def decoded_views(self, face: Tensor, qualities: Tensor) -> tuple[Tensor, Tensor]:
         """What a decoder has of faces `[B, 3, D, D]` at fine qualities `[B]`: views `[B, 3, V, V]` and steps `[B]`."""
-        rescaling = self.networks.rescaling
-        spec = self.networks.spec
+        rescaling, spec = self.networks.rescaling, self.networks.spec
         step = spec.coarsest_step * 2.0 ** (-qualities.to(face.device) / spec.steps_per_octave)
         view = antialiased_resize((face.float() + 1) / 2, spec.view_size).clamp(0, 1)
         found = rescaling.analyse(antialiased_resize(view, GRID).clamp(0, 1), view, step)
         return found.view.float().clamp(0, 1), step
 
     def _prior_alone(self, face: Tensor, view: Tensor, finest: Tensor) -> Drawn:
-        """The prior's own picture of some faces, drawn from features that it has no say in: one layer's learning."""
+        """The prior's own picture of some faces. Its gradient ends at the layer that draws it from the features."""
         some = slice(-(-len(face) // FACES_PER_FOLLOWER))
         return Drawn(face[some], self.networks.prior.picture(view[some], finest[some].detach()) * 2 - 1)
 
 
 def face1024_adversary(drawing: DrawingSpec, stage: Stage, window: int | None = None) -> Adversary:
-    """A fresh discriminator: of whole pictures, or of windows of so many pixels."""
+    """A fresh discriminator of whole pictures, or of windows with a side of `window` pixels."""
     if window is not None:
         return WindowAdversary(window, every=1)
     channels = {size: width for size, width in DISCRIMINATOR_CHANNELS.items() if size <= drawing.size}
-    return NonSaturatingAdversary(StyleGAN2Discriminator(drawing.size, channels), stage.discriminator_every)
+    discriminator = StyleGAN2Discriminator(drawing.size, channels)
+    return NonSaturatingAdversary(discriminator, stage.discriminator_every, STANDARD_DEVIATION_GROUP)

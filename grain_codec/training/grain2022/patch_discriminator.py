@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from grain_codec.models.grain2022.residual_dense import LEAKY_SLOPE, conv3x3
+from grain_codec.models.grain2022.layers import LEAKY_SLOPE, conv3x3
 
 CHANNELS = (64, 128, 256, 512)
 
@@ -25,4 +25,5 @@ class PatchDiscriminator(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """`[B, 3, 256, 256]` in [-1, 1] -> logits `[B, 1, 16, 16]`, positive for real patches."""
-        return self.model(image)
+        logits: Tensor = self.model(image)
+        return logits

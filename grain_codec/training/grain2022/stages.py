@@ -1,27 +1,33 @@
-"""The four stages for models of the published kind."""
+"""What the four stages minimise for models of the published kind."""
 
 from __future__ import annotations
+
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from grain_codec.models.grain2022.networks import Grain2022
+from grain_codec.models.grain2022.prior import StyleBlock
 from grain_codec.models.grain2022.spec import Grain2022Spec
-from grain_codec.models.grain2022.stylegan2 import StyleGAN2Discriminator
+from grain_codec.models.grain2022.stylegan2 import STANDARD_DEVIATION_GROUP, StyleGAN2Discriminator
 from grain_codec.training.grain2022.patch_discriminator import PatchDiscriminator
 from grain_codec.training.losses.adversarial import Adversary, NonSaturatingAdversary, RelativisticAdversary
+from grain_codec.training.losses.face_loss import FaceLoss
 from grain_codec.training.objectives import freeze_all_but
-from grain_codec.training.stages import Drawn, FaceLoss, Stage, StageObjective
+from grain_codec.training.stages import Drawn, Stage, StageObjective
 
 PATCHED_SHARE = 4
-"""The first stage's discriminator looks at pictures of a quarter of the face's side, 256 of 1024."""
+"""The first stage's discriminator looks at pictures of a quarter of the face's side, 256 of 1024 pixels."""
 
 LEAST_PATCHED = 32
-"""Smaller ones would leave it a single patch, and nothing to normalise by."""
+"""Smallest side of these pictures; a smaller one would be a single patch, and batch normalisation needs several."""
 
 
 class Grain2022Objective(StageObjective):
     """One stage of the published training; frozen modules work without gradients and stay out of checkpoints."""
+
+    networks: Grain2022
 
     def __init__(
         self,
@@ -34,10 +40,13 @@ class Grain2022Objective(StageObjective):
         """Freezes what the stage does not train.
 
         Args:
-            networks: the modules of the stage; more than it needs do not hurt.
+            networks: at least the modules of the stage.
+            stage: what is published of it.
+            loss: the shared loss.
+            adversary: what the networks are trained against.
             official_noise: train as the published program does, with uniform noise on the LR image in
                 place of rounding and fresh noise in the generator at every call. Otherwise the decoder
-                sees the whole levels and the stored noise that it will meet in files.
+                gets the rounded levels and the stored noise, as it does when it decodes files.
         """
         super().__init__(networks, stage, loss, adversary)
         self.official_noise = official_noise
@@ -48,7 +57,7 @@ class Grain2022Objective(StageObjective):
         self.restored_elsewhere = ("loss", *frozen)
 
     def draw(self, face: Tensor) -> Drawn:
-        """Faces `[B, 3, S, S]` in [-1, 1] there and back."""
+        """The stage's picture of faces `[B, 3, S, S]` in [-1, 1]."""
         stage, networks = self.stage, self.networks
         with torch.set_grad_enabled(torch.is_grad_enabled() and "rescaling" in stage.trains):
             lr, picture, features = networks.rescaling(face, self.official_noise)
@@ -63,18 +72,19 @@ class Grain2022Objective(StageObjective):
     def _trained_parts(self) -> list[nn.Module]:
         """What the stage trains: whole modules, but of the prior only the code encoder.
 
-        When all is trained for `fused` alone, what only draws the other two pictures gets no gradient
-        and is left out: the rescaling decoder's last convolutions, and the head of the finest layer's code,
-        which only colours `prior`.
+        When everything is trained for `fused` alone, layers that only the other two pictures need get no gradient
+        and are left out: the rescaling decoder's last convolutions, and the head of the finest layer's code, which
+        steers nothing but the colours of `prior`.
         """
         networks, stage = self.networks, self.stage
         parts: list[nn.Module] = []
         if "rescaling" in stage.trains:
             decoder = networks.rescaling.dec
-            idle = {decoder.out} if stage.picture == "fused" else set()
+            idle: set[nn.Module] = {decoder.out} if stage.picture == "fused" else set()
             parts += [networks.rescaling.enc, *(part for part in decoder.children() if part not in idle)]
         if "prior" in stage.trains:
-            *coarser, finest = networks.prior.encoder.styles
+            *coarser, last = networks.prior.encoder.styles
+            finest = cast(StyleBlock, last)
             idle = {finest.convs1, finest.linear1} if stage.picture == "fused" else set()
             parts += [*coarser, *(part for part in finest.children() if part not in idle)]
         if "fusion" in stage.trains:
@@ -88,4 +98,4 @@ def published_adversary(spec: Grain2022Spec, stage: Stage) -> Adversary:
         size = max(spec.image_size // PATCHED_SHARE, LEAST_PATCHED)
         return RelativisticAdversary(PatchDiscriminator(), stage.discriminator_every, size)
     discriminator = StyleGAN2Discriminator(spec.image_size, spec.channels)
-    return NonSaturatingAdversary(discriminator, stage.discriminator_every)
+    return NonSaturatingAdversary(discriminator, stage.discriminator_every, STANDARD_DEVIATION_GROUP)

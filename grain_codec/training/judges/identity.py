@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from grain_codec.errors import WrongModel
 from grain_codec.models.tensor_files import read_tensors
-from grain_codec.training.grain2022.identity_network import IRSE50, face_crop
 from grain_codec.training.judges.face_chip import CHIP_COLUMNS, CHIP_ROWS, CHIP_SIDE
+from grain_codec.training.judges.identity_network import IRSE50, face_crop
 
 CHIP_MEAN = (122.782, 117.001, 104.298)
 """Of RGB samples up to 255; see `dlib::input_rgb_image_sized`."""
@@ -39,7 +39,8 @@ class ArcFaceDistance(nn.Module):
         with torch.autocast(one.device.type, enabled=False):
             with torch.no_grad():
                 wanted = self.network(face_crop(other.float()))
-            return 1 - (self.network(face_crop(one.float())) * wanted).sum(1)
+            cosine: Tensor = (self.network(face_crop(one.float())) * wanted).sum(1)
+            return 1 - cosine
 
 
 class ChipDistance(nn.Module):
@@ -48,6 +49,9 @@ class ChipDistance(nn.Module):
     A residual network of 29 convolutions (King 2017, `dlib_face_recognition_resnet_model_v1`), read from
     a file of its tensors: `conv{0..28}.{weight,bias}`, `affine{0..28}.{gamma,beta}`, `fc.weight`.
     """
+
+    head: Tensor
+    mean: Tensor
 
     def __init__(self, tensors: dict[str, Tensor]):
         super().__init__()
@@ -88,7 +92,9 @@ class ChipDistance(nn.Module):
         weight = getattr(self, f"weight{index}")
         padding = 0 if stride == 2 else weight.shape[-1] // 2
         y = F.conv2d(x, weight, stride=stride, padding=padding)
-        return y * getattr(self, f"gamma{index}") + getattr(self, f"shift{index}")
+        gamma: Tensor = getattr(self, f"gamma{index}")
+        shift: Tensor = getattr(self, f"shift{index}")
+        return y * gamma + shift
 
 
 def load_identity(path: Path) -> nn.Module:

@@ -37,6 +37,9 @@ PADDINGS = (2, 2, 1, 1, 1)
 class PerceptualDistance(nn.Module):
     """Weighted squared differences of unit-normalised AlexNet features, summed over five layers."""
 
+    shift: Tensor
+    scale: Tensor
+
     def __init__(self, convolutions: Sequence[tuple[Tensor, Tensor]], heads: Sequence[Tensor]):
         """Takes weight and bias of five convolutions, and five weights `[1, C, 1, 1]` of their channels."""
         super().__init__()
@@ -62,7 +65,7 @@ class PerceptualDistance(nn.Module):
         """The distance `[B]` of two pictures by their features."""
         pairs = enumerate(zip(features, others, strict=True))
         weighted = [F.conv2d((mine - theirs).square(), getattr(self, f"head{i}")) for i, (mine, theirs) in pairs]
-        return sum(each.mean((1, 2, 3)) for each in weighted)
+        return torch.stack([each.mean((1, 2, 3)) for each in weighted]).sum(0)
 
     def _activations(self, x: Tensor) -> list[Tensor]:
         found: list[Tensor] = []

@@ -1,4 +1,4 @@
-"""The discriminators' side of training: what they give the generator, and what they minimise themselves."""
+"""The losses of adversarial training: what the generator and what the discriminator minimises."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ PENALTY_WEIGHT = 10.0
 """Weight gamma of the R1 penalty."""
 
 PENALTY_EVERY = 16
-"""Lazy regularisation (Karras et al. 2020, section 3.1): the penalty is taken in steps that this divides."""
+"""Lazy regularisation (Karras et al. 2020, section 3.1): only steps that are multiples of this take the penalty."""
 
 
 class Adversary(nn.Module, ABC):
     """A discriminator and its losses; `forward` is the discriminator step.
 
     Attributes:
-        every: steps of the generator between two of the discriminator.
-        penalty_every: a discriminator step whose number this divides carries the penalty; 0 for never.
+        every: generator steps between two discriminator steps.
+        penalty_every: discriminator steps that are multiples of this take the penalty; 0 for none.
+        batch_group: faces that the discriminator compares; a larger batch must be a multiple of it.
     """
 
     penalty_every = 0
 
-    def __init__(self, discriminator: nn.Module, every: int):
+    def __init__(self, discriminator: nn.Module, every: int, batch_group: int = 1):
         super().__init__()
-        self.discriminator, self.every = discriminator, every
+        self.discriminator, self.every, self.batch_group = discriminator, every, batch_group
 
     @abstractmethod
     def generator_loss(self, real: Tensor, drawn: Tensor) -> Tensor:
-        """What the generator minimises: `[B, 3, S, S]` in [-1, 1], twice -> a scalar with the gradient of `drawn`."""
+        """What the generator minimises: two `[B, 3, S, S]` in [-1, 1] -> a scalar, with a gradient for `drawn`."""
 
     @abstractmethod
     def forward(self, real: Tensor, drawn: Tensor, penalised: bool = False) -> tuple[Tensor, dict[str, Tensor]]:
@@ -39,16 +40,16 @@ class Adversary(nn.Module, ABC):
 
         Args:
             real, drawn: `[B, 3, S, S]` in [-1, 1], without gradient.
-            penalised: whether this step carries the penalty.
+            penalised: whether this step takes the penalty.
         """
 
 
 class RelativisticAdversary(Adversary):
-    """Is a patch more real than the other kind's patch at its place, on average over the batch?
+    """Compares each patch's logit with the mean logit of the other kind of picture at the same place.
 
-    The relativistic average GAN of Jolicoeur-Martineau 2018 ("The relativistic discriminator"), as the
-    official program of GRAIN has it in its first stage: the generator's loss has only the drawn half,
-    and averages run over the batch alone, not over the patches.
+    This is the relativistic average GAN of Jolicoeur-Martineau 2018 ("The relativistic discriminator"), as the
+    official program of GRAIN has it in its first stage: the generator's loss has only the term of the drawn
+    pictures, and means are taken over the batch alone, not over the patches.
     """
 
     def __init__(self, discriminator: nn.Module, every: int, size: int = 256):
@@ -71,7 +72,8 @@ class RelativisticAdversary(Adversary):
 
     def _logits(self, image: Tensor) -> Tensor:
         small = F.interpolate(image, (self.size, self.size), mode="bilinear", align_corners=False)
-        return self.discriminator(small).float()
+        logits: Tensor = self.discriminator(small)
+        return logits.float()
 
 
 class NonSaturatingAdversary(Adversary):
@@ -84,7 +86,7 @@ class NonSaturatingAdversary(Adversary):
         return F.softplus(-self.discriminator(drawn).float()).mean()
 
     def forward(self, real: Tensor, drawn: Tensor, penalised: bool = False) -> tuple[Tensor, dict[str, Tensor]]:
-        """softplus(-D(real)) + softplus(D(drawn)), and now and then the penalty for all the steps without it."""
+        """softplus(-D(real)) + softplus(D(drawn)); a penalised step makes up for all those without the penalty."""
         of_drawn = F.softplus(self.discriminator(drawn).float()).mean()
         loss = of_drawn + F.softplus(-self.discriminator(real).float()).mean()
         if not penalised:
@@ -94,7 +96,7 @@ class NonSaturatingAdversary(Adversary):
 
 
 def gradient_penalty(discriminator: nn.Module, real: Tensor) -> Tensor:
-    """Mean squared norm of the logit's gradient at real pictures, in float32 even under autocast."""
+    """Mean squared norm of the logit's gradient at real pictures; in float32 even under autocast."""
     with torch.autocast(real.device.type, enabled=False), torch.enable_grad():
         image = real.detach().float().requires_grad_()
         (slope,) = torch.autograd.grad(discriminator(image).sum(), image, create_graph=True)

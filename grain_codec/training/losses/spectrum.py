@@ -1,9 +1,9 @@
-"""Power that a picture has and the face has not, by place and frequency.
+"""Power that a picture has where the face has none, by place and frequency.
 
-Networks that are trained against a perceptual distance learn regular patterns that please it, in brightness
-and in colour. Such a pattern is a peak in the spectrum of every window that it covers, most of all where the
-face is smooth. How large a window has to be depends on the pattern: what repeats from one of the model's 16x16
-cells to the next, a dot say, has its peaks apart from each other only in windows of several cells.
+Networks that are trained against a perceptual distance learn regular patterns that lower it, in brightness and in
+colour. Such a pattern is a peak in the spectrum of every window that it covers, most of all where the face is smooth.
+The pattern decides how large a window has to be: the peaks of a dot that repeats in each of the model's 16x16 cells
+are apart only in the spectrum of a window of several cells.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ WINDOW = 32
 """Usual side of a window in pixels; windows overlap by half."""
 
 NEIGHBOURHOOD = 3
-"""Windows a side whose power is averaged, for a single window's spectrum is mostly chance."""
+"""Power is averaged over this many windows in each direction, since that of a single window varies by chance."""
 
 FLOOR = 0.02
-"""Power in a usual window below which nothing is seen: of noise with a standard deviation of 1.5 levels of 255."""
+"""Power in a usual window below which differences do not count: that of noise with a standard deviation of 1.5 of 255
+levels."""
 
 
 def excess_power(picture: Tensor, face: Tensor, window: int = WINDOW) -> Tensor:
@@ -30,7 +31,7 @@ def excess_power(picture: Tensor, face: Tensor, window: int = WINDOW) -> Tensor:
         window: side in pixels.
 
     Returns:
-        `[B]`, the mean square of the positive part of the logarithm (base e) of the ratio of both powers.
+        `[B]`, the mean square of the positive part of the logarithm (base e) of the ratio of the two powers.
     """
     # White noise has power in proportion to a window's area.
     floor = FLOOR * (window / WINDOW) ** 2

@@ -1,60 +1,57 @@
-"""What a run tells: lines on standard output, the log, validation, contact sheets, modules in files."""
+"""What a run reports: lines for the user, the log, validation, contact sheets, files of the trained modules."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
-import click
+from typing import Generic
 
 from grain_codec.training.run_log import RunLog
+from grain_codec.training.runs.stage_run import Faces, ObjectiveType, StageRun, Tell
+from grain_codec.training.trainer import Trainer
 from grain_codec.whole_files import write_whole
 
 
-class RunObserver:
-    """Passes on what the trainer tells; see `grain_codec.training.trainer.Observer`."""
+class RunObserver(Generic[ObjectiveType, Faces]):
+    """Reports what the trainer tells; see `grain_codec.training.trainer.Observer`."""
 
-    def __init__(
-        self,
-        log: RunLog,
-        measure: Callable[[], dict[str, float]],
-        sheet: Callable[[], bytes] | None = None,
-        sheets: Path | None = None,
-        write_modules: Callable[[str], None] | None = None,
-    ):
-        """Prepares the reports.
+    def __init__(self, run: StageRun[ObjectiveType, Faces], trainer: Trainer[ObjectiveType], faces: Faces, tell: Tell):
+        """Opens the log.
 
         Args:
-            log: takes all figures.
-            measure: figures on the validation faces.
-            sheet: draws the contact sheet as a JPEG.
-            sheets: the folder that contact sheets are written to; None for no sheets.
-            write_modules: writes the trained modules' files, their names beginning with the text it is
-                given: "" after every checkpoint, "best_" after every validation with the lowest loss so far.
+            run: measures, draws and writes.
+            trainer: stands at the step that the run goes on from.
+            faces: to measure on.
+            tell: takes the lines.
         """
-        self.log, self.measure, self.sheet, self.sheets = log, measure, sheet, sheets
-        self.write_modules = write_modules
+        self.run, self.trainer, self.faces, self.tell = run, trainer, faces, tell
+        self.folder = run.settings.folder(run.stage_name)
+        if self.folder is None and run.writes_modules:
+            self.folder = trainer.checkpoint.parent
+        log = trainer.checkpoint.with_suffix(".csv") if self.folder is None else self.folder / "log.csv"
+        self.log = RunLog(log, trainer.step)
 
     def progress(self, step: int, minutes: float, figures: dict[str, float]) -> None:
-        """Prints and logs a row."""
+        """Tells and logs the means of the training figures."""
         self.log.add(step, "train", figures)
-        click.echo(f"step {step}  minutes {minutes:.1f}  {_text(figures)}")
+        self.tell(f"step {step}  minutes {minutes:.1f}  {_text(figures)}")
 
     def validate(self, step: int) -> None:
-        """Measures, draws, and keeps the modules when they are the best so far."""
-        figures, best = self.measure(), self.log.lowest("validation", "loss")
-        if self.write_modules is not None and figures.get("loss", float("inf")) < best:
-            self.write_modules("best_")
+        """Measures and draws; keeps the modules as `best_` ones when their loss is the lowest so far."""
+        objective, device = self.trainer.objective, self.trainer.device
+        figures, lowest = self.run.measure(objective, self.faces, device), self.log.lowest("validation", "loss")
+        if self.folder is not None and figures.get("loss", float("inf")) < lowest:
+            self.run.write_modules(objective, self.folder, "best_")
         self.log.add(step, "validation", figures)
-        click.echo(f"step {step}  validation  {_text(figures)}")
-        if self.sheet is not None and self.sheets is not None:
-            self.sheets.mkdir(parents=True, exist_ok=True)
-            write_whole(str(self.sheets / f"step-{step:07d}.jpg"), self.sheet(), force=True)
+        self.tell(f"step {step}  validation  {_text(figures)}")
+        if self.folder is not None:
+            sheets = self.folder / "sheets"
+            sheets.mkdir(parents=True, exist_ok=True)
+            sheet = self.run.contact_sheet(objective, self.faces, device)
+            write_whole(sheets / f"step-{step:07d}.jpg", sheet, force=True)
 
     def saved(self, step: int) -> None:
         """Writes the modules of the checkpoint."""
-        if self.write_modules is not None:
-            self.write_modules("")
+        if self.folder is not None:
+            self.run.write_modules(self.trainer.objective, self.folder, "")
 
 
 def _text(figures: dict[str, float]) -> str:

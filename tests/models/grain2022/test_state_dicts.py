@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from grain_codec.training.grain2022.identity_network import IRSE50
+from grain_codec.training.judges.identity_network import IRSE50
 from torch import nn
 
 from grain_codec.models.grain2022.fusion import Fusion

@@ -14,8 +14,10 @@ from grain_codec.models.face1024.networks import Face1024
 from grain_codec.models.face1024.spec import DrawingSpec, Face1024Spec
 from grain_codec.training.face1024.closed_form import fit_closed_form
 from grain_codec.training.face1024.stages import Face1024Objective, face1024_adversary
-from grain_codec.training.stages import STAGES, FaceLoss, LossWeights
-from grain_codec.training.trainer import Recipe, Trainer
+from grain_codec.training.losses.face_loss import FaceLoss
+from grain_codec.training.settings import LossWeights, Recipe
+from grain_codec.training.stages import STAGES
+from grain_codec.training.trainer import Trainer
 
 DRAWING = DrawingSpec(
     size=128, code_width=8, position_channels=2, prior_widths=(16, 16, 8), prior_blocks=1, fusion_widths=(16, 8),

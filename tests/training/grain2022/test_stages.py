@@ -14,8 +14,10 @@ from grain_codec.models.grain2022.networks import Grain2022
 from grain_codec.models.grain2022.spec import Grain2022Spec
 from grain_codec.training.grain2022.stages import Grain2022Objective, published_adversary
 from grain_codec.training.losses.adversarial import NonSaturatingAdversary, RelativisticAdversary
-from grain_codec.training.stages import STAGES, FaceLoss, LossWeights
-from grain_codec.training.trainer import Recipe, Trainer
+from grain_codec.training.losses.face_loss import FaceLoss
+from grain_codec.training.settings import LossWeights, Recipe
+from grain_codec.training.stages import STAGES
+from grain_codec.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 IDLE = {

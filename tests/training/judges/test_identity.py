@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from grain_codec.errors import WrongModel
-from grain_codec.training.grain2022.identity_network import IRSE50
 from grain_codec.training.judges.identity import load_identity
+from grain_codec.training.judges.identity_network import IRSE50
 
 EXPECTED = (75.26066589355469, 92.37537384033203)
 """An implementation by other hands, tried against dlib itself, given `recogniser()` and `pictures()`."""

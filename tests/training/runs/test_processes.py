@@ -15,9 +15,10 @@ from pathlib import Path
 import torch
 import torch.distributed as distributed
 from torch import nn
-from grain_codec.training.adversarial import NonSaturatingAdversary
+from grain_codec.training.losses.adversarial import NonSaturatingAdversary
 from grain_codec.training.objectives import Objective, Outcome
-from grain_codec.training.trainer import Recipe, Trainer
+from grain_codec.training.settings import Recipe
+from grain_codec.training.trainer import Trainer
 
 class Line(Objective):
     def __init__(self):

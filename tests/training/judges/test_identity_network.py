@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from grain_codec.models.grain2022.squeeze_excitation import SqueezeExcitation
-from grain_codec.training.grain2022.identity_network import face_crop
+from grain_codec.models.grain2022.layers import SqueezeExcitation
+from grain_codec.training.judges.identity_network import face_crop
 
 
 def test_the_face_is_cut_out_where_it_lies() -> None:

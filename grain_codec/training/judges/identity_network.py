@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grain_codec.models.grain2022.squeeze_excitation import SqueezeExcitation
+from grain_codec.models.grain2022.layers import SqueezeExcitation
 
 STAGES = ((64, 3), (128, 4), (256, 14), (512, 3))
 """Channels and units of each stage; the first unit of each halves height and width."""
@@ -50,7 +50,9 @@ class ResidualUnit(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.shortcut_layer(x) + self.res_layer(x)
+        """See the class."""
+        added: Tensor = self.shortcut_layer(x) + self.res_layer(x)
+        return added
 
 
 class IRSE50(nn.Module):

@@ -1,0 +1,247 @@
+"""What a user asks of a training run or of an export. Without torch, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast, get_type_hints
+
+T = TypeVar("T")
+
+
+class UnusableSettings(ValueError):
+    """Settings that lack something or contradict each other; the text names the option of grain-train to change."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How long and how fast to train.
+
+    Attributes:
+        steps: generator steps in all, those of earlier runs of the same checkpoint included.
+        minutes: ends a run earlier; a falling learning rate then falls with the time instead.
+        learning_rate: highest learning rate of the generator and of the discriminator.
+        schedule: "cosine", which ends at zero, or "constant".
+        warm_up: steps over which the learning rate rises.
+        optimizer: "adam" or "ranger", for both sides.
+        clip: largest norm of the generator's gradient; infinity leaves the gradient as it is.
+        average: decay of the exponential moving average of the generator's weights, which is then what
+            is measured and written; 0 for none.
+        precision: "float32", "bfloat16", "float16", or "auto": bfloat16 on a GPU, else float32.
+        report_every: steps between progress lines.
+        checkpoint_every: steps between checkpoints.
+        validate_every: steps between validations; 0 for one with every checkpoint.
+        compile: whether `torch.compile` is used for the generator step.
+    """
+
+    steps: int = 300_000
+    minutes: float = math.inf
+    learning_rate: float = 1e-3
+    schedule: str = "cosine"
+    warm_up: int = 300
+    optimizer: str = "adam"
+    clip: float = 1.0
+    average: float = 0.998
+    precision: str = "auto"
+    report_every: int = 50
+    checkpoint_every: int = 1000
+    validate_every: int = 0
+    compile: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossWeights:
+    """Weights of the terms of the loss; a term of weight zero is not computed.
+
+    Attributes:
+        lr: squared error of the LR image against the face, sampled bilinearly at 16x16. None stands for the weight
+            that is published for the stage.
+        square: squared error of the picture.
+        perceptual: LPIPS.
+        identity: distance between the face recogniser's embeddings.
+        spectrum: power that the face does not have; see `losses.spectrum`.
+        lattice: detail at the same places of every cell; see `losses.lattice`.
+        adversarial: the discriminator's judgement.
+    """
+
+    lr: float | None = None
+    square: float = 1.0
+    perceptual: float = 0.8
+    identity: float = 0.1
+    spectrum: float = 0.0
+    lattice: float = 0.0
+    adversarial: float = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossSettings:
+    """The loss of a stage.
+
+    Attributes:
+        weights: of its terms.
+        spectrum_window: sides of the windows of the spectral term, in pixels.
+        lpips_weights: files of the perceptual distance.
+        lpips_window: side in pixels of the random window on which LPIPS is measured; None for whole pictures.
+        identity_weights: file of the face recogniser.
+    """
+
+    weights: LossWeights = field(default_factory=LossWeights)
+    spectrum_window: tuple[int, ...] = (32,)
+    lpips_weights: tuple[Path, ...] = ()
+    lpips_window: int | None = None
+    identity_weights: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModuleFiles:
+    """Where trained modules are: in files that the user names, or where the stages have left them.
+
+    Attributes:
+        exp_dir: folder in which each stage has a subfolder.
+        rescaling_checkpoint, prior_checkpoint, fusion_checkpoint: files of one module each, used before any
+            under `exp_dir`.
+        generator_weights: the pretrained generator of a model of the published kind, with its mean code.
+    """
+
+    exp_dir: Path | None = None
+    rescaling_checkpoint: Path | None = None
+    prior_checkpoint: Path | None = None
+    fusion_checkpoint: Path | None = None
+    generator_weights: Path | None = None
+
+    def named(self, module: str) -> Path | None:
+        """The file that the user names for a module."""
+        path: Path | None = getattr(self, f"{module}_checkpoint")
+        return path
+
+    def needed(self, module: str, file_name: str) -> Path:
+        """The file of a module that a stage starts from: the named one, or that of the stage which trains the module.
+
+        Raises:
+            UnusableSettings: there is none.
+        """
+        path = self.named(module)
+        if path is not None:
+            return path
+        path = None if self.exp_dir is None else self.exp_dir / module / file_name
+        if path is None or not path.exists():
+            where = "" if path is None else f"; {path} does not exist"
+            raise UnusableSettings(
+                f"this stage starts from a trained {module} module: give --{module}-checkpoint{where}."
+            )
+        return path
+
+    def latest(self, module: str, file_name: str) -> Path | None:
+        """The file of a module to export: the named one, or that of the last stage that has trained the module."""
+        named = self.named(module)
+        if named is not None or self.exp_dir is None:
+            return named
+        places = (self.exp_dir / stage / file_name for stage in ("finetune", module))
+        return next((place for place in places if place.exists()), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """What a user asks of the training of one stage. None leaves a choice to the model's family.
+
+    Attributes:
+        data, validation: folders of faces or tar shards, to train and to measure on.
+        modules: what the stage starts from; the stage leaves its files in a subfolder of `modules.exp_dir`.
+        loss: the loss of the stages that draw pictures.
+        recipe: the fields of the family's `Recipe` that the user wants otherwise.
+        checkpoint: file of the training state, if not under `modules.exp_dir`.
+        batch_size: faces a step and process.
+        flips: whether half of the faces are mirrored.
+        workers: decoding processes, where faces are read as they are needed.
+        validation_faces: how many of the validation faces are used, the first ones.
+        device: "auto", or what torch calls the device.
+        seed: of fresh weights and of the order of the faces.
+        start: the rescaling stage of face-1024: a model to start from instead of the closed-form solution.
+        cell_rate: the rescaling stage of face-1024: learning rate of matrices of single cells over the recipe's.
+        discriminator_weights: file of a discriminator to start from.
+        adv_window: face-1024: side in pixels of the random window that the discriminator judges.
+        official_noise: grain-2022: noise in place of rounding and fresh noise in the generator.
+    """
+
+    data: tuple[Path, ...]
+    validation: tuple[Path, ...]
+    modules: ModuleFiles
+    loss: LossSettings
+    recipe: Mapping[str, Any]
+    checkpoint: Path | None = None
+    batch_size: int | None = None
+    flips: bool = False
+    workers: int = 2
+    validation_faces: int = 51
+    device: str = "auto"
+    seed: int = 0
+    start: str | None = None
+    cell_rate: float = 0.05
+    discriminator_weights: Path | None = None
+    adv_window: int | None = None
+    official_noise: bool = False
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> RunSettings:
+        """The settings that the options of a stage's command stand for; see `from_options`."""
+        changes = {each.name: options[each.name] for each in fields(Recipe) if options.get(each.name) is not None}
+        return from_options(cls, {**options, "recipe": changes})
+
+    def folder(self, stage: str) -> Path | None:
+        """The subfolder of `modules.exp_dir` for a stage's files."""
+        return None if self.modules.exp_dir is None else self.modules.exp_dir / stage
+
+    def state_path(self, stage: str) -> Path:
+        """The file of a stage's training state.
+
+        Raises:
+            UnusableSettings: nothing says where it shall be.
+        """
+        folder = self.folder(stage)
+        if self.checkpoint is not None:
+            return self.checkpoint
+        if folder is None:
+            raise UnusableSettings("say with --exp-dir where the run leaves its files, or with --checkpoint.")
+        return folder / "state.pt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportSettings:
+    """What a user asks of an export of trained networks as a weights file.
+
+    Attributes:
+        output_dir: folder of the weights file.
+        modules: the trained modules.
+        data: face-1024: folders or tar shards of the faces that the entropy coder's tables are fitted to; with none,
+            the tables and the rescaling module are those of the weights there are.
+        checkpoint: face-1024 with `data`: training state of the rescaling stage, if not under `modules.exp_dir`.
+        faces: most faces that the tables are fitted to.
+        strength: face-1024 without `data`: share that is kept of what the fusion adds to `rescaled`, in [0, 1].
+        origin: a sentence on how the weights came about, kept in the file.
+        device: "auto", or what torch calls the device.
+    """
+
+    output_dir: Path
+    modules: ModuleFiles
+    data: tuple[Path, ...] = ()
+    checkpoint: Path | None = None
+    faces: int = 3600
+    strength: float = 1.0
+    origin: str = ""
+    device: str = "auto"
+
+
+def from_options(kind: type[T], options: Mapping[str, Any]) -> T:
+    """Settings of a kind from options that have the names of its fields, and of the fields of settings in it.
+
+    A field whose option is missing or None keeps its default.
+    """
+    values: dict[str, object] = {}
+    for name, hint in get_type_hints(kind).items():
+        if is_dataclass(hint):
+            values[name] = from_options(cast(type[object], hint), options)
+        elif options.get(name) is not None:
+            values[name] = options[name]
+    return kind(**values)
