@@ -1,7 +1,7 @@
-"""The grid of the LR image, which every model shares."""
+"""The size of the LR image, which every model shares."""
 
 GRID = 16
-"""Cells a side: the LR image is GRID x GRID pixels, one pixel a cell."""
+"""The LR image has GRID x GRID pixels. Each pixel stands for a cell of the face."""
 
 LR_SAMPLES = GRID * GRID * 3
 """Samples of the LR image (RGB)."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from grain_codec.errors import WrongModel
 
 
-def check_types(tables: Mapping[str, np.ndarray], types: Mapping[str, type[np.generic]]) -> None:
-    """Refuses tables of another type than theirs: floats would differ between machines, wide integers overflow.
+def check_types(tables: Mapping[str, npt.NDArray[Any]], types: Mapping[str, type[np.generic]]) -> None:
+    """Refuses tables of other types than these: floats would differ between machines, wider integers could overflow.
 
     Raises:
-        WrongModel: naming the table.
+        WrongModel: the text names the table.
     """
     for name, wanted in types.items():
         if tables[name].dtype.newbyteorder("=") != wanted:

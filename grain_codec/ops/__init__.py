@@ -1,6 +1,6 @@
 """Operations that draw faces, each as a readable torch reference and, beside it, its CUDA kernel.
 
-A function here gives the same result wherever it runs: the kernel takes over on a GPU where no gradient is
-wanted (`kernels.use_kernel`), the reference everywhere else. Reading order: `kernels.py`, how a kernel is
-compiled, cached and launched; then `haar.py`, the simplest operation.
+Each function here gives the same result everywhere. It uses its kernel on a GPU where no gradient is needed (see
+`kernels.use_kernel`), and its reference everywhere else. To read the code, start with `kernels.py`, which compiles,
+caches and launches the kernels, and with `haar.py`, the simplest operation.
 """

@@ -1,4 +1,4 @@
-// leaky(x + bias) * gain, a bias to each channel. A thread takes N neighbouring values of one channel.
+// leaky_relu(x + bias) * gain, with one bias for each channel. A thread computes N neighbouring values of one channel.
 template <int N>
 __device__ void biased_activation(const scalar* x, const scalar* bias, scalar* y, int plane, float slope, float gain) {
     int here = position_index() * N;

@@ -1,8 +1,8 @@
-// Bicubic enlargement of pictures to bytes. A thread makes one pixel.
+// Bicubic enlargement of pictures, converted to bytes. A thread computes one pixel.
 
 #define SHARPNESS -0.75f
 
-// Weights of the four samples around a place that lies `part` behind the second of them (Keys 1981).
+// Weights of four neighbouring samples for the point that lies `part` of a sample after the second one (Keys 1981).
 __device__ __forceinline__ void cubic_weights(float part, float (&weights)[4]) {
     float distances[4] = {part + 1, part, 1 - part, 2 - part};
 #pragma unroll

@@ -1,4 +1,4 @@
-"""The last step of a decoder that draws smaller pictures than it gives: enlarged, as bytes."""
+"""The last step of a decoder that draws smaller pictures than it returns: enlargement and conversion to bytes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,16 @@ from grain_codec.ops.pixels import image_to_pixels_reference
 
 
 def enlarged_pixels(x: Tensor, size: int) -> Tensor:
-    """Pictures `[B, 3, H, W]`, about [0, 1], drawn bicubically at `size` in float32: uint8 `[B, size, size, 3]`."""
-    return (enlarged_pixels_kernel if use_kernel(x) else enlarged_pixels_reference)(x, size)
+    """Enlarges pictures bicubically, in float32, and converts them to bytes.
+
+    Args:
+        x: `[B, 3, H, W]` in about [0, 1], any floating type.
+        size: side of the result in pixels.
+
+    Returns:
+        uint8 `[B, size, size, 3]`.
+    """
+    return enlarged_pixels_kernel(x, size) if use_kernel(x) else enlarged_pixels_reference(x, size)
 
 
 def enlarged_pixels_reference(x: Tensor, size: int) -> Tensor:
@@ -26,6 +34,6 @@ def enlarged_pixels_kernel(x: Tensor, size: int, run: Runner = launch) -> Tensor
     x = x.contiguous()
     batch, _, height, width = x.shape
     y = x.new_empty(batch, size, size, 3, dtype=torch.uint8)
-    arguments = (x, y, *map(np.int32, (height, width, size, size)))
+    arguments = (x, y, np.int32(height), np.int32(width), np.int32(size), np.int32(size))
     run(Launch("enlargement", "enlarged_pixels", x.dtype, elementwise_grid(size * size, 1, batch), arguments))
     return y

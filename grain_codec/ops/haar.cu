@@ -1,4 +1,4 @@
-// Inverse Haar step. A thread makes the 2 x 2N samples of N neighbouring positions of one channel.
+// Inverse Haar step. A thread computes the 2 x 2N samples that N neighbouring positions of one channel give.
 template <int N>
 __device__ void inverse_haar(const scalar* x, scalar* y, int height, int width) {
     int index = position_index();

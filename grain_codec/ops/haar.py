@@ -1,4 +1,4 @@
-"""The inverse Haar step: four bands at half size to one feature map."""
+"""The inverse Haar step: from four bands at half size to one feature map."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def inverse_haar(x: Tensor) -> Tensor:
     """Doubles height and width from the four bands of an orthonormal Haar transform.
 
     Args:
-        x: `[B, 4 C, H, W]`: the C low bands, then the bands lh, hl and hh of the first channel, of the
-            second, and so on.
+        x: `[B, 4 C, H, W]`, any floating type: the C low bands, then the bands lh, hl and hh of the first channel, of
+            the second, and so on.
 
     Returns:
-        `[B, C, 2 H, 2 W]`; each 2x2 block is (low + lh + hl + hh) / 2, (low + lh - hl - hh) / 2 above
-        (low - lh + hl - hh) / 2, (low - lh - hl + hh) / 2.
+        `[B, C, 2 H, 2 W]`, of the type of `x`. The upper row of each 2x2 block is (low + lh + hl + hh) / 2 and
+        (low + lh - hl - hh) / 2, the lower row is (low - lh + hl - hh) / 2 and (low - lh - hl + hh) / 2.
     """
     return inverse_haar_kernel(x) if use_kernel(x) else inverse_haar_reference(x)
 
@@ -28,7 +28,7 @@ def inverse_haar_reference(x: Tensor) -> Tensor:
     """`inverse_haar` in plain torch, with a gradient."""
     channels = x.shape[1] // 4
     low = x[:, :channels]
-    lh, hl, hh = x[:, channels:].unflatten(1, (channels, 3)).unbind(2)
+    lh, hl, hh = x[:, channels:].reshape(len(x), channels, 3, *x.shape[2:]).unbind(2)
     blocks = [low + lh + hl + hh, low + lh - hl - hh, low - lh + hl - hh, low - lh - hl + hh]
     return F.pixel_shuffle(torch.stack(blocks, 2).flatten(1, 2) / 2, 2)
 

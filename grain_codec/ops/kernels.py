@@ -1,9 +1,9 @@
-"""How a kernel is chosen, compiled, kept and launched: cuda-python and NVRTC, both optional.
+"""Chooses, compiles, caches and launches kernels, with cuda-python and NVRTC; both are optional.
 
-The sources lie beside this file: `NAME.cu`, with `scalar.cuh` in front. A source is compiled once for each
-type of feature maps and each generation of GPU, when it is first launched, and the result stays in the
-user's cache folder (`~/.cache/cuda-python`). A launch joins torch's current stream, so it may be captured
-in a CUDA graph after a first call outside of it.
+The sources lie beside this file as `NAME.cu`; `scalar.cuh` is put in front of each. A source is compiled when it is
+first launched with a type of feature maps on a generation of GPU, and the result is kept in the user's cache folder
+(`~/.cache/cuda-python`). A launch joins torch's current stream, so a CUDA graph can capture it; the first call has to
+run outside of the graph.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 SOURCES = Path(__file__).parent
 SCALARS = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 2}
-"""Types of feature maps, and what the sources call them."""
+"""Types of feature maps, and their numbers in the sources."""
 
 LEAST_CAPABILITY = (8, 0)
-"""The first GPU whose tensor cores take bfloat16 and products of depth 16."""
+"""Compute capability of the first GPUs whose tensor cores multiply bfloat16 at depth 16."""
 
 THREADS = 256
 MOST_VECTOR = 4
-"""Neighbouring values that a thread of an elementwise kernel takes where the addresses allow it."""
+"""Neighbouring values that a thread of an elementwise kernel computes where the addresses allow it."""
 
 INSTALL = 'pip install "grain-codec[cuda]"'
 
@@ -49,7 +49,7 @@ class Launch:
         name: the kernel's name in it.
         scalar: type of the feature maps.
         grid: blocks along x, y and z; each has THREADS threads.
-        arguments: tensors, whose addresses are passed; None, passed as a null address; and numpy scalars of the
+        arguments: tensors, which are passed by address; None, which becomes a null address; and numpy scalars of the
             parameters' types.
     """
 
@@ -57,17 +57,18 @@ class Launch:
     name: str
     scalar: torch.dtype
     grid: tuple[int, int, int]
-    arguments: tuple[Tensor | np.generic | None, ...]
+    arguments: tuple[Tensor | np.generic[Any] | None, ...]
 
 
 Runner = Callable[[Launch], None]
+"""What runs a launch: `launch`, or an emulation in the tests."""
 
 
 def use_kernel(*tensors: Tensor | None) -> bool:
-    """Whether an operation on these tensors goes to its kernel.
+    """Whether an operation on these tensors uses its kernel.
 
-    It does on a GPU with kernels, for tensors of one type, unless someone wants a gradient or is tracing the
-    reference in order to compile it.
+    It does for tensors of one type on a GPU that runs the kernels, unless a gradient is needed or torch is compiling
+    the reference.
     """
     given = [tensor for tensor in tensors if tensor is not None]
     first = given[0]
@@ -84,7 +85,7 @@ def use_kernel(*tensors: Tensor | None) -> bool:
 
 @lru_cache(maxsize=16)
 def reason_unavailable(device: int = 0) -> str | None:
-    """Why the kernels do not run on a GPU of this machine; None where they do."""
+    """Why the kernels do not run on this GPU; None where they do."""
     if not torch.cuda.is_available():
         return "torch finds no CUDA device"
     capability = torch.cuda.get_device_capability(device)
@@ -97,14 +98,14 @@ def reason_unavailable(device: int = 0) -> str | None:
         _kernel("haar", "inverse_haar_1", torch.float16, "sm_{}{}".format(*capability))
     except ImportError:
         return f"cuda-python is not installed: {INSTALL}"
-    except Exception as error:  # cuda-python raises types of its own, of no common base, for a missing or old NVRTC
+    except Exception as error:  # For a missing or old NVRTC cuda-python raises types without a common base.
         return f"NVRTC or the driver refuses them: {str(error).splitlines()[0]}"
     return None
 
 
 @contextmanager
 def reference_only() -> Iterator[None]:
-    """Within it no kernel is used, by any thread; for comparisons."""
+    """A context in which no thread uses a kernel; for comparisons."""
     global _switched_off
     before, _switched_off = _switched_off, True
     try:
@@ -119,7 +120,7 @@ def launch(what: Launch) -> None:
     from cuda.core import launch as launch_kernel
 
     device = next(argument.device for argument in what.arguments if isinstance(argument, Tensor))
-    # A thread that has only used torch's caching allocator may not have a context of the driver yet.
+    # A thread that has used only torch's caching allocator may lack a context of the driver.
     Device(device.index).set_current()
     capability = torch.cuda.get_device_capability(device)
     kernel = _kernel(what.source, what.name, what.scalar, "sm_{}{}".format(*capability))
@@ -128,21 +129,21 @@ def launch(what: Launch) -> None:
 
 
 def elementwise_grid(threads_per_map: int, channels: int, batch: int) -> tuple[int, int, int]:
-    """A grid whose x goes over the positions of a map, y over the channels, z over the batch."""
+    """A grid whose x counts the positions of a map, y the channels, and z the pictures of a batch."""
     return -(-threads_per_map // THREADS), channels, batch
 
 
 def vector_length(width: int, *tensors: Tensor) -> int:
-    """How many neighbouring values a thread may take at once, or twice as many where a row becomes two as long.
+    """How many neighbouring values a thread may read at once, MOST_VECTOR or 1.
 
-    Rows of `width` values from an aligned address on keep to that alignment.
+    With MOST_VECTOR, every row of `width` values starts at an address at which even twice as many values are aligned.
     """
     aligned = all(tensor.data_ptr() % (2 * MOST_VECTOR * tensor.element_size()) == 0 for tensor in tensors)
     return MOST_VECTOR if aligned and width % MOST_VECTOR == 0 else 1
 
 
 def source_text(source: str) -> str:
-    """A source as it is compiled."""
+    """The full text of a source as it is compiled."""
     return (SOURCES / "scalar.cuh").read_text(encoding="utf-8") + (SOURCES / f"{source}.cu").read_text(encoding="utf-8")
 
 
@@ -151,7 +152,7 @@ def compile_source(source: str, scalar: torch.dtype, architecture: str, keep: bo
 
     Args:
         architecture: "sm_90" and the like.
-        keep: whether the result is looked up and kept in the user's cache folder.
+        keep: whether to look the result up, and to keep it, in the user's cache folder.
     """
     from cuda.core import Program, ProgramOptions
 
@@ -161,8 +162,8 @@ def compile_source(source: str, scalar: torch.dtype, architecture: str, keep: bo
 
 
 @lru_cache(maxsize=1)
-def _cache() -> object | None:
-    """The user's folder of compiled kernels; None where it cannot be written."""
+def _cache() -> Any:
+    """The user's cache of compiled kernels; None where its folder cannot be written."""
     from cuda.core.utils import FileStreamProgramCache
 
     try:
@@ -171,24 +172,24 @@ def _cache() -> object | None:
         return None
 
 
-def _kernel(source: str, name: str, scalar: torch.dtype, architecture: str) -> Kernel:
-    """A kernel ready to launch; compiled by one thread while the others wait for it."""
-    with _building:
-        return _built_kernel(source, name, scalar, architecture)
-
-
 @cache
-def _built_kernel(source: str, name: str, scalar: torch.dtype, architecture: str) -> Kernel:
-    return _built_source(source, scalar, architecture).get_kernel(name)
-
-
-@cache
-def _built_source(source: str, scalar: torch.dtype, architecture: str) -> ObjectCode:
+def _object_code(source: str, scalar: torch.dtype, architecture: str) -> ObjectCode:
     return compile_source(source, scalar, architecture)
 
 
-def _passed(argument: Tensor | np.generic | None) -> np.generic | int:
-    """An argument as cuda-python takes it: a Python integer is passed as an address."""
+@cache
+def _get_kernel(source: str, name: str, scalar: torch.dtype, architecture: str) -> Kernel:
+    return _object_code(source, scalar, architecture).get_kernel(name)
+
+
+def _kernel(source: str, name: str, scalar: torch.dtype, architecture: str) -> Kernel:
+    """A kernel that is ready to launch; one thread compiles it while others wait."""
+    with _building:
+        return _get_kernel(source, name, scalar, architecture)
+
+
+def _passed(argument: Tensor | np.generic[Any] | None) -> np.generic[Any] | int:
+    """An argument as cuda-python takes it, which passes a Python integer as an address."""
     if argument is None:
         return 0
     return argument.data_ptr() if isinstance(argument, Tensor) else argument

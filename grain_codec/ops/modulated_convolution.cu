@@ -1,10 +1,11 @@
 // The separable modulated convolution in one pass over its input.
 //
-// A block makes OUTPUTS channels of a tile of ROWS x COLUMNS positions of one picture. It goes through the input
-// channels DEPTH at a time, and in each step
+// A block computes OUTPUTS channels of a tile of ROWS x COLUMNS positions of one picture. It takes DEPTH input
+// channels at a time, and in each step
 //   1. copies the tile and a border of one position into shared memory,
-//   2. filters it: lane = input channel, warp = row of the tile; the style is part of the filter's taps,
-//   3. multiplies with the pointwise weights, on the tensor cores for 16-bit types: warp = 32 outputs x 32 positions.
+//   2. filters it, with a lane for each input channel and a warp for each row of the tile; the style scales the taps,
+//   3. multiplies it by the pointwise weights, on the tensor cores for 16-bit types; a warp computes 32 outputs at 32
+//      positions.
 
 #define ROWS 8
 #define COLUMNS 16
@@ -15,7 +16,7 @@
 #define OUTPUTS 64
 #define THREADS 256
 
-// Lengths of rows in shared memory, so that the lanes of a warp meet different banks.
+// Lengths of rows in shared memory, chosen so that the lanes of a warp access different banks.
 #if SCALAR == 0
 #define HALO_STRIDE 33
 #define STRIDE 33
@@ -24,8 +25,8 @@
 #define STRIDE 40
 #endif
 
-// acc[i][j] is the part of 16 x 8 of a warp's 32 x 32 that starts at row 16 i and column 8 j, spread over the lanes
-// as `multiply_accumulate` has it.
+// acc[i][j] is the 16 x 8 part of a warp's 32 x 32 results that starts at row 16 i and column 8 j. Its elements are
+// distributed over the lanes as `multiply_accumulate` describes.
 __device__ __forceinline__ void multiply(const scalar (*weights)[STRIDE], const scalar (*filtered)[STRIDE], int group,
                                          int pair, float (&acc)[2][4][4]) {
 #if SCALAR == 0
@@ -127,7 +128,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
         multiply(weights + warp_outputs, filtered + warp_positions, group, pair, acc);
     }
 
-    // Two neighbouring values of a lane go out at once where every row of the map starts at an even address.
+    // A lane stores two neighbouring values at once where every row of the map starts at an even index.
     bool in_pairs = width % 2 == 0;
     const scalar* picture_noise = noise ? noise + blockIdx.z * noise_stride : nullptr;
 #pragma unroll

@@ -1,6 +1,6 @@
-// Feature maps to the bytes of pictures, three to a pixel. A thread takes N neighbouring positions.
+// Converts feature maps to the bytes of pictures, three for a pixel. A thread converts N neighbouring pixels.
 
-// Bytes of neighbouring pixels; in whole words where their number allows it, the target being aligned then.
+// Stores the bytes of neighbouring pixels, as whole words where COUNT is a multiple of 4; the target is aligned then.
 template <int COUNT>
 __device__ __forceinline__ void store(unsigned char* target, const unsigned char (&bytes)[COUNT]) {
     if constexpr (COUNT % 4 == 0) {

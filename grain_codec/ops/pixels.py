@@ -1,4 +1,4 @@
-"""The last step of a decoder: a picture to its bytes."""
+"""The last step of a decoder: from a picture to its bytes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from grain_codec.ops.kernels import Launch, Runner, elementwise_grid, launch, us
 
 
 def image_to_pixels(x: Tensor) -> Tensor:
-    """Pictures `[B, 3, H, W]` in [0, 1], clamped to it and rounded half to even: uint8 `[B, H, W, 3]`."""
+    """Clamps pictures to [0, 1] and rounds them to bytes, half to even.
+
+    Args:
+        x: `[B, 3, H, W]`, any floating type.
+
+    Returns:
+        uint8 `[B, H, W, 3]`.
+    """
     return image_to_pixels_kernel(x) if use_kernel(x) else image_to_pixels_reference(x)
 
 

@@ -1,5 +1,5 @@
-// Put in front of every kernel source. SCALAR is the type of feature maps: 0 float32, 1 float16, 2 bfloat16.
-// 16-bit types are kept as their bits and converted in registers, so that no header of the CUDA toolkit is needed.
+// This file precedes every kernel source. SCALAR is the type of feature maps: 0 float32, 1 float16, 2 bfloat16.
+// 16-bit types are stored as integers and converted in registers, so that no header of the CUDA toolkit is needed.
 
 #if SCALAR == 0
 typedef float scalar;
@@ -27,7 +27,7 @@ __device__ __forceinline__ scalar from_float(float x) {
 }
 #endif
 
-// N neighbouring values, read or written at once; their address is a multiple of their size.
+// N neighbouring values that are read or written at once; their address is a multiple of their size.
 template <typename T, int N>
 struct alignas(sizeof(T) * N) Pack {
     T at[N];
@@ -38,7 +38,7 @@ __device__ __forceinline__ unsigned char to_byte(float x) {
     return (unsigned char)__float2int_rn(fminf(fmaxf(x, 0.0f), 1.0f) * 255.0f);
 }
 
-// Elementwise kernels: the grid's x goes over the positions of a map, y over channels, z over the pictures of a batch.
+// In elementwise kernels the grid's x counts the positions of a map, y the channels, and z the pictures of a batch.
 __device__ __forceinline__ int position_index() { return blockIdx.x * blockDim.x + threadIdx.x; }
 __device__ __forceinline__ long long map_index() { return (long long)blockIdx.z * gridDim.y + blockIdx.y; }
 

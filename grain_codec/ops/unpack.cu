@@ -1,7 +1,7 @@
-// What a file holds to what a network takes. A thread makes one value.
+// From the whole numbers of a file to the inputs of the networks. A thread converts one value.
 
-// Records of whole levels, each after its fine quality, to float32: levels of the thumbnail, levels of the
-// details, quantiser step. Float32 whatever the networks compute in: levels beyond 256 need it.
+// Splits records, each a fine quality, levels of the thumbnail and levels of the details, into float32 arrays, and
+// looks up the quantiser step. They are float32 even where the networks compute in less: levels beyond 256 need it.
 extern "C" __global__ void unpack_symbols(const int* records, const float* steps, float* thumbnail, float* details,
                                           float* step, int thumbnails, int length) {
     int place = position_index();
@@ -16,7 +16,7 @@ extern "C" __global__ void unpack_symbols(const int* records, const float* steps
         details[batch * (length - 1 - thumbnails) + place - 1 - thumbnails] = (float)value;
 }
 
-// LR images, bytes of [B, 16, 16, 3], to samples [B, 3, 16, 16].
+// Converts LR images, bytes of [B, 16, 16, 3], to samples [B, 3, 16, 16].
 extern "C" __global__ void unpack_low_resolution(const unsigned char* pixels, float* y, int plane) {
     int here = position_index();
     if (here >= plane) return;

@@ -1,4 +1,4 @@
-"""The first step of a decoder: what a file holds, as whole numbers, to what a network takes."""
+"""The first step of a decoder: from the whole numbers of a file to the inputs of the networks."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ from grain_codec.ops.kernels import Launch, Runner, elementwise_grid, launch, us
 
 
 def unpack_symbols(records: Tensor, steps: Tensor, thumbnail_components: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Levels of faces as they cross to the GPU, one record a face, to the levels and steps that a network takes.
+    """Splits the records in which faces travel to the GPU into the inputs of a network.
 
     Args:
-        records: int32 `[B, 1 + T + N]`: fine quality, levels of the thumbnail, levels of the details.
+        records: int32 `[B, 1 + T + N]`, one record for each face: fine quality, levels of the thumbnail, levels of the
+            details.
         steps: float32 `[Q]`, the quantiser step of each fine quality.
         thumbnail_components: T.
 
     Returns:
-        Levels of the thumbnail `[B, T]`, levels of the details `[B, N]` and steps `[B]`, float32 and exact.
+        Levels of the thumbnail `[B, T]`, levels of the details `[B, N]` and quantiser steps `[B]`, all in float32,
+        which holds them exactly.
     """
-    by = unpack_symbols_kernel if use_kernel(records) else unpack_symbols_reference
-    return by(records, steps, thumbnail_components)
+    split = unpack_symbols_kernel if use_kernel(records) else unpack_symbols_reference
+    return split(records, steps, thumbnail_components)
 
 
 def unpack_low_resolution(pixels: Tensor) -> Tensor:
-    """LR images uint8 `[B, 16, 16, 3]` -> their samples `[B, 3, 16, 16]`, whole numbers 0 to 255 as float32."""
-    return (unpack_low_resolution_kernel if use_kernel(pixels) else unpack_low_resolution_reference)(pixels)
+    """LR images uint8 `[B, 16, 16, 3]` as the samples that a network takes: float32 `[B, 3, 16, 16]`, 0 to 255."""
+    return unpack_low_resolution_kernel(pixels) if use_kernel(pixels) else unpack_low_resolution_reference(pixels)
 
 
 def unpack_symbols_reference(

@@ -1,5 +1,5 @@
-// Upsampling with zeros, padding, convolution with a filter and downsampling. A thread makes one sample.
-// Only the taps that meet a sample, and not a zero between two, are visited.
+// Upsampling with zeros, padding, convolution with a filter and downsampling. A thread computes one sample of the
+// result. It visits only the taps that fall on a sample, and skips those that fall on an inserted zero.
 extern "C" __global__ void upfirdn(const scalar* x, const scalar* taps, scalar* y, int height, int width,
                                    int out_height, int out_width, int filter_height, int filter_width, int up,
                                    int down, int pad) {
@@ -7,7 +7,7 @@ extern "C" __global__ void upfirdn(const scalar* x, const scalar* taps, scalar* 
     if (index >= out_height * out_width) return;
     const scalar* source = x + map_index() * height * width;
 
-    // Where the filter's first tap lies on the upsampled map, and the first tap from there that meets a sample.
+    // The position of the filter's first tap on the upsampled map, and the first tap that falls on a sample.
     int top = index / out_width * down - pad, left = index % out_width * down - pad;
     int first_row = top < 0 ? -top : (up - top % up) % up;
     int first_column = left < 0 ? -left : (up - left % up) % up;

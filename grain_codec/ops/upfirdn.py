@@ -13,16 +13,17 @@ def upfirdn2d(x: Tensor, taps: Tensor, up: int = 1, down: int = 1, pad: tuple[in
     """Upsamples with zeros, pads, convolves with a filter and keeps every `down`-th sample.
 
     Args:
-        x: `[B, C, H, W]`.
-        taps: `[K, L]`, convolved, not correlated: an impulse gives the filter itself.
-        up: a sample and up - 1 zeros take the place of each sample, in both directions.
+        x: `[B, C, H, W]`, any floating type.
+        taps: `[K, L]`, the filter: convolved, not correlated, so that an impulse gives the filter itself.
+        up: each sample is followed by up - 1 zeros, in both directions.
         pad: zeros before the first and after the last row and column.
 
     Returns:
-        `[B, C, H', W']` with H' = (H * up + sum(pad) - K) // down + 1.
+        `[B, C, H', W']`, of the type of `x`, with H' = (H * up + sum(pad) - K) // down + 1.
     """
     taps = taps.to(x.dtype)
-    return (upfirdn2d_kernel if use_kernel(x, taps) else upfirdn2d_reference)(x, taps, up, down, pad)
+    resample = upfirdn2d_kernel if use_kernel(x, taps) else upfirdn2d_reference
+    return resample(x, taps, up, down, pad)
 
 
 def upfirdn2d_reference(x: Tensor, taps: Tensor, up: int = 1, down: int = 1, pad: tuple[int, int] = (0, 0)) -> Tensor:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from grain_codec.coding.grid import LR_SAMPLES
-from grain_codec.coding.range_coder import ALPHABET, TOTAL_BITS
+from grain_codec.coding.level_coder import ALPHABET, TOTAL_BITS
 from grain_codec.models.face1024.contexts import CELLS, CLASSES, COMPONENT_BANDS
 from grain_codec.models.face1024.spec import Face1024Spec
 from grain_codec.models.face1024.symbols import ANCHOR_SPACING
