@@ -22,7 +22,7 @@ def to_pixels(image: Any) -> list[np.ndarray]:
         BadImage: the image is of another type or layout, or cannot be read.
     """
     if hasattr(image, "convert") and hasattr(image, "getbands"):
-        from grain_codec.formats.images.pictures import read_photo
+        from grain_codec.formats.images.reading import read_photo
 
         return [read_photo(image, "the image")]
     if isinstance(image, np.ndarray):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from grain_codec.formats.images.pictures import read_face
+from grain_codec.formats.images.reading import read_face
 from PIL import Image
 
 from grain_codec.codec import Codec, load_model

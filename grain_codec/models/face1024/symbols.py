@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from grain_codec.coding.integer_tables import check_types
-from grain_codec.coding.range_coder import ALPHABET, TOTAL_BITS, LevelCoder, RangeDecoder, RangeEncoder
+from grain_codec.coding.level_coder import ALPHABET, TOTAL_BITS, LevelCoder
+from grain_codec.coding.range_coder import RangeDecoder, RangeEncoder
 from grain_codec.errors import Corrupt, WrongModel
 from grain_codec.models.face1024.contexts import (
     CELLS,
