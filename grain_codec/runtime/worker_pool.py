@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import queue
 import signal
 import sys
@@ -235,7 +236,10 @@ def _work(connection: Connection) -> None:
                 result = True, function(*arguments, **keywords)
             except Exception as error:
                 result = False, error
-            connection.send(result)
+            try:
+                connection.send(result)
+            except (TypeError, AttributeError, pickle.PicklingError) as error:
+                connection.send((False, RuntimeError(f"the result cannot be sent: {error}")))
 
 
 @contextmanager

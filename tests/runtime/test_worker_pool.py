@@ -64,6 +64,13 @@ def test_a_function_that_cannot_be_sent_fails_alone() -> None:
         assert pool.submit(square, 2).result() == 4
 
 
+def test_a_result_that_cannot_be_sent_fails_alone() -> None:
+    with WorkerPool(1) as pool:
+        with pytest.raises(RuntimeError, match="cannot be sent"):
+            pool.submit(threading.Lock).result()
+        assert pool.submit(square, 2).result() == 4
+
+
 def test_only_the_function_of_a_dead_process_fails() -> None:
     with WorkerPool(2) as pool:
         futures = [pool.submit(die_at, number) for number in range(8)]

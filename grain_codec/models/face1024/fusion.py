@@ -10,13 +10,13 @@ see it at once. So the module subtracts what neighbouring cells have in common b
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grain_codec.coding.grid import GRID
 from grain_codec.models.blocks import ResidualBlock, store_channels_last, zero_convolution
-from grain_codec.models.face1024.fixed_noise import fixed_noise
 from grain_codec.models.face1024.spec import DrawingSpec
 from grain_codec.ops.haar import inverse_haar
 
@@ -90,3 +90,12 @@ def without_repetition(added: Tensor, window: int) -> Tensor:
     cells = F.pixel_unshuffle(added, cell)
     mean = F.avg_pool2d(cells, window, stride=1, padding=window // 2, count_include_pad=False)
     return F.pixel_shuffle(cells - mean, cell)
+
+
+def fixed_noise(channels: int, size: int) -> Tensor:
+    """Uniform noise of mean 0 and variance 1, `[1, channels, size, size]`, which no file stores.
+
+    Every machine and version computes the same, because numpy promises that `RandomState` never changes its stream.
+    """
+    levels = np.random.RandomState(size).randint(0, 256, (1, channels, size, size), np.int64)
+    return torch.from_numpy((levels - 127.5) * np.float64(12 / (256**2 - 1)) ** 0.5).float()

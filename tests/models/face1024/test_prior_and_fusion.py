@@ -9,8 +9,7 @@ import torch
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from grain_codec.models.face1024.fixed_noise import fixed_noise
-from grain_codec.models.face1024.fusion import Fusion, without_repetition
+from grain_codec.models.face1024.fusion import Fusion, fixed_noise, without_repetition
 from grain_codec.models.face1024.networks import Face1024
 from grain_codec.models.face1024.prior import Prior
 from grain_codec.models.face1024.spec import DrawingSpec, Face1024Spec

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from grain_codec.training.judges.identity_network import IRSE50
 from torch import nn
 
 from grain_codec.models.grain2022.fusion import Fusion
@@ -17,6 +16,7 @@ from grain_codec.models.grain2022.rescaling import InvRRDB
 from grain_codec.models.grain2022.spec import Grain2022Spec
 from grain_codec.models.grain2022.stylegan2 import StyleGAN2Discriminator
 from grain_codec.training.grain2022.patch_discriminator import PatchDiscriminator
+from grain_codec.training.judges.identity_network import IRSE50
 
 PUBLISHED = json.loads(Path(__file__).with_name("state_dicts.json").read_text(encoding="utf-8"))
 """Shape by key of each published file."""
