@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
-from grain_codec.cli.batch.folders import is_encoded
-from grain_codec.cli.batch.paths import STANDARD_STREAM, decoded_name, is_stream
-from grain_codec.cli.batch.planning import Naming, plan_jobs
+from grain_codec.cli.batch.files.folders import is_encoded
+from grain_codec.cli.batch.files.names import STANDARD_STREAM, decoded_name
+from grain_codec.cli.batch.files.outputs import is_stream
+from grain_codec.cli.batch.plan import Naming, Outputs, plan_jobs
 from grain_codec.cli.batch.run import orderly_exit, run_and_exit
-from grain_codec.cli.batch.tasks import DecodeTask, LazyModel
-from grain_codec.cli.options import BATCH_EPILOG, BatchOptions, batch_options, model_options, output_options
+from grain_codec.cli.options import (
+    BATCH_EPILOG,
+    BatchOptions,
+    batch_options,
+    device_option,
+    fine_quality_option,
+    model_option,
+    output_options,
+)
 
 from grain_codec.errors import BadImage
+from grain_codec.settings import OUTPUTS, PRECISIONS, DecodeSettings, ModelChoice
 from grain_codec.version import VERSION
 
 PROGRAM = "grain-decode"
@@ -25,15 +35,10 @@ PROGRAM = "grain-decode"
 @click.option(
     "--output",
     "picture",
-    type=click.Choice(["fused", "rescaled", "prior"]),
+    type=click.Choice(OUTPUTS),
     help="Which of the model's pictures to write.  [default: the model's first]",
 )
-@click.option(
-    "--fine-quality",
-    type=click.IntRange(0, 255),
-    metavar="N",
-    help="Fine quality of a carrier whose private chunk was stripped.",
-)
+@fine_quality_option("Fine quality of a carrier whose private chunk was stripped.")
 @click.option(
     "--paste",
     type=click.Choice(["original-size"]),
@@ -47,13 +52,14 @@ PROGRAM = "grain-decode"
 )
 @click.option(
     "--precision",
-    type=click.Choice(["auto", "float32", "bfloat16"]),
-    default="auto",
+    type=click.Choice(PRECISIONS),
+    default=PRECISIONS[0],
     show_default=True,
     help="What the network computes in; auto is float32 on a CPU.",
 )
 @click.option("--strip-metadata", is_flag=True, help="Write no EXIF and XMP, even where the file holds some.")
-@model_options
+@model_option
+@device_option
 @batch_options
 @click.version_option(VERSION, prog_name=PROGRAM)
 @orderly_exit(PROGRAM)
@@ -71,7 +77,7 @@ def main(
     strip_metadata: bool,
     model: str,
     device: str,
-    **batch: bool | int,
+    **batch: Any,
 ) -> None:
     """Decode faces; INPUT is a .grain file, a 16x16 carrier PNG, with -r also a folder of them, or - for stdin.
 
@@ -91,17 +97,28 @@ def main(
     image_format = _image_format(output_file)
     naming = Naming(".grain file", is_encoded, decoded_name)
     also_read = () if canvas is None else (canvas,)
-    plan = plan_jobs(inputs, output_file, output_dir, naming, options.recursive, also_read)
-    lazy_model, place = LazyModel(model, device, precision), (paste is not None, canvas)
-    task = DecodeTask(lazy_model, image_format, size, thumbnail, picture, fine_quality, strip_metadata, *place)
+    plan = plan_jobs(inputs, Outputs(output_file, output_dir), naming, options.recursive, also_read)
+
+    from grain_codec.cli.batch.tasks.decode import DecodeTask
+
+    task = DecodeTask(
+        model=ModelChoice(name=model, device=device, precision=precision),
+        settings=DecodeSettings(output=picture, fine_quality=fine_quality),
+        image_format=image_format,
+        size=size,
+        thumbnail=thumbnail,
+        strip_metadata=strip_metadata,
+        paste=paste is not None,
+        canvas=canvas,
+    )
     run_and_exit(PROGRAM, plan, output_dir, task, options)
 
 
 def _image_format(output_file: str | None) -> str:
-    """The format that -o asks for; PNG when it names no file or a device."""
+    """The format that -o asks for, which is PNG where -o is missing or names a stream."""
     if output_file is None or output_file == STANDARD_STREAM or is_stream(output_file):
         return "PNG"
-    from grain_codec.formats.images.pictures import format_of_suffix
+    from grain_codec.formats.images.writing import format_of_suffix
 
     try:
         return format_of_suffix(Path(output_file))

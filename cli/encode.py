@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-import click
-from grain_codec.cli.batch.folders import is_photograph
-from grain_codec.cli.batch.paths import STANDARD_STREAM, encoded_name
-from grain_codec.cli.batch.planning import Naming, plan_jobs
-from grain_codec.cli.batch.run import orderly_exit, run_and_exit
-from grain_codec.cli.batch.tasks import DEFAULT_QUALITY, EncodeTask, LazyModel
-from grain_codec.cli.options import BATCH_EPILOG, BatchOptions, batch_options, model_options, output_options
+from typing import Any
 
+import click
+from grain_codec.cli.batch.files.folders import is_photograph
+from grain_codec.cli.batch.files.names import STANDARD_STREAM, encoded_name
+from grain_codec.cli.batch.plan import Naming, Outputs, plan_jobs
+from grain_codec.cli.batch.run import orderly_exit, run_and_exit
+from grain_codec.cli.options import (
+    BATCH_EPILOG,
+    BatchOptions,
+    batch_options,
+    device_option,
+    model_option,
+    output_options,
+)
+
+from grain_codec.settings import (
+    CARRIERS,
+    DEFAULT_EFFORT,
+    DEFAULT_QUALITY,
+    MOST_EFFORT,
+    MOST_QUALITY,
+    EncodeSettings,
+    ModelChoice,
+)
 from grain_codec.version import VERSION
 
 PROGRAM = "grain-encode"
 SUFFIXES = {"grain": ".grain", "png": ".grain.png"}
+"""What the names of outputs end in, by carrier."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=BATCH_EPILOG)
@@ -21,17 +39,22 @@ SUFFIXES = {"grain": ".grain", "png": ".grain.png"}
 @click.option(
     "-q",
     "--quality",
-    type=click.IntRange(1, 8),
+    type=click.IntRange(1, MOST_QUALITY),
     help=f"Level of quality; a model that has one takes all for it.  [default: {DEFAULT_QUALITY}]",
 )
 @click.option("--max-bytes", type=click.IntRange(min=1), metavar="N", help="Best quality that fits in N bytes.")
 @click.option(
-    "-e", "--effort", type=click.IntRange(0, 9), default=0, show_default=True, help="Search longer for a nearer face."
+    "-e",
+    "--effort",
+    type=click.IntRange(0, MOST_EFFORT),
+    default=DEFAULT_EFFORT,
+    show_default=True,
+    help="Search longer for a nearer face.",
 )
 @click.option(
     "--format",
     "carrier",
-    type=click.Choice(list(SUFFIXES)),
+    type=click.Choice(CARRIERS),
     help="A .grain file, or a 16x16 PNG.  [default: png if -o ends in .png, else grain]",
 )
 @click.option("--crop", type=click.Choice(["center", "top"]), help="Cut pictures that are not square.")
@@ -40,7 +63,8 @@ SUFFIXES = {"grain": ".grain", "png": ".grain.png"}
 @click.option("--all-faces", is_flag=True, help="With --align: every face, as photo-1.grain, photo-2.grain, ...")
 @click.option("--keep-metadata", is_flag=True, help="Keep EXIF and XMP, but neither thumbnails nor the GPS position.")
 @click.option("--keep-gps", is_flag=True, help="Keep the GPS position too.")
-@model_options
+@model_option
+@device_option
 @batch_options
 @click.version_option(VERSION, prog_name=PROGRAM)
 @orderly_exit(PROGRAM)
@@ -60,7 +84,7 @@ def main(
     keep_gps: bool,
     model: str,
     device: str,
-    **batch: bool | int,
+    **batch: Any,
 ) -> None:
     """Encode aligned face photographs; INPUT is a file, with -r also a folder of images, or - for standard input.
 
@@ -78,15 +102,27 @@ def main(
             raise click.UsageError("--all-faces writes several files; name a folder with -O.")
     suffix = "-1" * all_faces + SUFFIXES[carrier]
     naming = Naming("image", is_photograph, lambda name: encoded_name(name, suffix))
-    plan = plan_jobs(inputs, output_file, output_dir, naming, options.recursive)
-    lazy_model, kept = LazyModel(model, device), (keep_metadata, keep_gps)
-    faces = (align, None if all_faces else face or 1, not options.quiet)
-    task = EncodeTask(lazy_model, quality or DEFAULT_QUALITY, max_bytes, carrier, effort, crop, *kept, *faces)
+    plan = plan_jobs(inputs, Outputs(output_file, output_dir), naming, options.recursive)
+
+    from grain_codec.cli.batch.tasks.encode import EncodeTask
+
+    task = EncodeTask(
+        model=ModelChoice(name=model, device=device),
+        settings=EncodeSettings(
+            quality=quality or DEFAULT_QUALITY, max_bytes=max_bytes, effort=effort, carrier=carrier
+        ),
+        crop=crop,
+        keep_metadata=keep_metadata,
+        keep_gps=keep_gps,
+        align=align,
+        face=None if all_faces else face or 1,
+        check_alignment=not options.quiet,
+    )
     run_and_exit(PROGRAM, plan, output_dir, task, options)
 
 
 def _check_alignment_options(align: bool, face: int | None, all_faces: bool, crop: str | None, carrier: str) -> None:
-    """Refuses options that do not go with --align, or need it."""
+    """Refuses options that contradict --align, and those that need it where it is missing."""
     if not align:
         raise click.UsageError("--face and --all-faces need --align.")
     if face is not None and all_faces:

@@ -6,11 +6,11 @@ import json
 import sys
 
 import click
-from grain_codec.cli.batch.paths import STANDARD_STREAM, Job, read_source
-from grain_codec.cli.batch.planning import refuse_unusable_input
+from grain_codec.cli.batch.files.inputs import read_source, refuse_unusable_input
+from grain_codec.cli.batch.files.names import STANDARD_STREAM, shown
 from grain_codec.cli.batch.report import EXIT_FAILED
 from grain_codec.cli.batch.run import complain, orderly_exit
-from grain_codec.cli.batch.tasks import DEFAULT_MODEL
+from grain_codec.cli.options import fine_quality_option, model_option
 
 from grain_codec.errors import GrainError, reason_of
 from grain_codec.version import VERSION
@@ -24,13 +24,8 @@ Rows = dict[str, str | int | float | bool]
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(readable=False, allow_dash=True))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array with an object for each file.")
 @click.option("--test", is_flag=True, help="Only say whether each file is whole.")
-@click.option("-m", "--model", default=DEFAULT_MODEL, show_default=True, help="Name or weights file.")
-@click.option(
-    "--fine-quality",
-    type=click.IntRange(0, 255),
-    metavar="N",
-    help="Fine quality of carriers whose private chunk was stripped.",
-)
+@model_option
+@fine_quality_option("Fine quality of carriers whose private chunk was stripped.")
 @click.version_option(VERSION, prog_name=PROGRAM)
 @orderly_exit(PROGRAM)
 def main(files: tuple[str, ...], as_json: bool, test: bool, model: str, fine_quality: int | None) -> None:
@@ -48,12 +43,13 @@ def main(files: tuple[str, ...], as_json: bool, test: bool, model: str, fine_qua
 
 
 def _describe(file: str, model: str, fine_quality: int | None, test: bool) -> Rows:
-    """The rows of one file; of a bad one, which is also named on standard error, the row "error"."""
-    from grain_codec.codec import describe
+    """The rows of one file; a bad one has the row "error", and is also named on standard error."""
+    from grain_codec.codec import file_codec
 
-    name = Job(file, "").source_name
+    name = shown(file, "stdin")
     try:
-        rows = describe(read_source(file), model, fine_quality)
+        files = file_codec(model)
+        rows = files.describe(files.read(read_source(file), fine_quality))
     except (GrainError, OSError) as error:
         complain(PROGRAM, name, error)
         return {"file": name, "ok": False, "error": reason_of(error, name)}
@@ -61,7 +57,7 @@ def _describe(file: str, model: str, fine_quality: int | None, test: bool) -> Ro
 
 
 def _print_rows(rows: Rows, test: bool) -> None:
-    """One file for people: a line when it is tested, else its name and an indented table."""
+    """Prints one file for people: one line where it is only tested, otherwise its name and an indented table."""
     if "error" in rows:
         return
     if test:

@@ -5,24 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import click
-from grain_codec.cli.batch.tasks import DEFAULT_MODEL
 
-ALL_CORES = 0
-"""Stands for as many jobs as there are CPU cores."""
+from grain_codec.settings import DEFAULT_MODEL
+
+Command = Callable[..., Any]
+Jobs = int | Literal["all"]
+"""A number of processes, or one for each CPU core."""
 
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """How a batch treats files and what it says; the fields are the options of `batch_options`.
+    """How a batch treats files and what it says; the fields are the options of `batch_options`, and -r.
 
     Attributes:
-        jobs: processes, or ALL_CORES; None means what suits the engine.
+        jobs: None means what suits the engine.
     """
 
     recursive: bool = False
-    jobs: int | None = None
+    jobs: Jobs | None = None
     force: bool = False
     dry_run: bool = False
     skip_existing: bool = False
@@ -40,15 +43,15 @@ class BatchOptions:
             raise click.UsageError("--verbose and --quiet contradict each other.")
 
 
-def output_options(output_name: str) -> Callable[[Callable], Callable]:
-    """The argument INPUT... and the options -o and -O; `output_name` is the long form of -o."""
-    return _stacked(
+def output_options(output_name: str) -> Callable[[Command], Command]:
+    """The argument INPUT... and the options -o, -O and -r; `output_name` is the long form of -o."""
+    return _all_of(
         click.argument(
             "inputs",
             metavar="INPUT...",
             nargs=-1,
             required=True,
-            # What may not be read is one file's failure and no mistake of the whole command.
+            # A file that cannot be read is reported as that file's failure and is no usage error.
             type=click.Path(readable=False, allow_dash=True),
         ),
         click.option(
@@ -70,19 +73,28 @@ def output_options(output_name: str) -> Callable[[Callable], Callable]:
     )
 
 
-def model_options(command: Callable) -> Callable:
-    """The options that say which model runs where."""
-    return _stacked(
-        click.option("-m", "--model", default=DEFAULT_MODEL, show_default=True, help="Name or weights file."),
-        click.option(
-            "--device", default="auto", show_default=True, callback=_check_device, help="auto, cpu, cuda or cuda:N."
-        ),
-    )(command)
+def model_option(command: Command) -> Command:
+    """The option that says which model a file is of."""
+    option = click.option("-m", "--model", default=DEFAULT_MODEL, show_default=True, help="Name or weights file.")
+    return option(command)
 
 
-def batch_options(command: Callable) -> Callable:
+def device_option(command: Command) -> Command:
+    """The option that says where a model runs."""
+    option = click.option(
+        "--device", default="auto", show_default=True, callback=_check_device, help="auto, cpu, cuda or cuda:N."
+    )
+    return option(command)
+
+
+def fine_quality_option(meaning: str) -> Callable[[Command], Command]:
+    """The option for PNG carriers that have lost their private chunk."""
+    return click.option("--fine-quality", type=click.IntRange(0, 255), metavar="N", help=meaning)
+
+
+def batch_options(command: Command) -> Command:
     """The options that become BatchOptions, with -r of `output_options`."""
-    return _stacked(
+    options = _all_of(
         click.option(
             "-j",
             "--jobs",
@@ -105,7 +117,8 @@ def batch_options(command: Callable) -> Callable:
         click.option("-v", "--verbose", is_flag=True, help="Name every file and how long it took."),
         click.option("--quiet", is_flag=True, help="Say nothing but errors."),
         click.option("--json", "as_json", is_flag=True, help="Print JSON lines on standard output; see below."),
-    )(command)
+    )
+    return options(command)
 
 
 BATCH_EPILOG = """\b
@@ -122,27 +135,27 @@ Exit codes: 0 all done, 1 some failed, 2 usage, 3 nothing to do.
 
 
 def _check_device(context: click.Context, parameter: click.Parameter, value: str) -> str:
-    """Refuses device names of the wrong form; whether the device is there shows when it is used."""
+    """Refuses device names of the wrong form; whether there is such a device shows when it is used."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
         raise click.BadParameter(f"{value!r} is not auto, cpu, cuda or cuda:N.")
     return value
 
 
-def _read_jobs(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
-    """A number of processes, or ALL_CORES; None where nothing was said."""
+def _read_jobs(context: click.Context, parameter: click.Parameter, value: str | None) -> Jobs | None:
+    """The number of processes that was given."""
     if value is None:
         return None
     if value == "all":
-        return ALL_CORES
+        return "all"
     if not re.fullmatch(r"[1-9]\d{0,3}", value):
         raise click.BadParameter(f"{value!r} is neither a number from 1 to 9999 nor all.")
     return int(value)
 
 
-def _stacked(*decorators: Callable[[Callable], Callable]) -> Callable[[Callable], Callable]:
-    """One decorator for several, the first outermost."""
+def _all_of(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """One decorator that does what several do, the first outermost."""
 
-    def decorate(command: Callable) -> Callable:
+    def decorate(command: Command) -> Command:
         for decorator in reversed(decorators):
             command = decorator(command)
         return command

@@ -9,35 +9,44 @@ from functools import lru_cache
 from itertools import islice
 
 import click
-from grain_codec.cli.batch.paths import STANDARD_STREAM, Job, is_stream
-from grain_codec.cli.batch.urls import is_url
+from grain_codec.cli.batch.files.names import STANDARD_STREAM
+from grain_codec.cli.batch.files.outputs import is_stream
+from grain_codec.cli.batch.files.urls import is_url
+from grain_codec.cli.batch.job import Job
 
 from grain_codec.whole_files import PREFIX, SUFFIX
 
+Identity = tuple[int, int] | str
+"""Device and inode of a file that exists, the full path of one that does not, or a URL."""
+
 
 def ignores_case(folder: str) -> bool:
-    """Whether names that differ in case only are one file in a folder, or in the one that it would be made in."""
+    """Whether names that differ only in case are one file in a folder.
+
+    For a folder that does not exist yet, the nearest one above it that does is asked.
+    """
     while not os.path.isdir(folder) and os.path.dirname(folder) != folder:
         folder = os.path.dirname(folder)
     try:
         with tempfile.NamedTemporaryFile(prefix=PREFIX, suffix=SUFFIX, dir=folder) as probe:
             return os.path.exists(os.path.join(folder, os.path.basename(probe.name).upper()))
-    except OSError:  # nothing can be written there either
+    except OSError:  # Outputs cannot be written there either.
         return False
 
 
 def refuse_collisions(
     jobs: Iterable[Job], also_read: Sequence[str] = (), ignores_case: Callable[[str], bool] = ignores_case
 ) -> None:
-    """Refuses jobs of which one would destroy a source or another's result.
+    """Refuses jobs of which one would destroy a source, or the result of another.
 
     Args:
-        jobs: can be gone through several times. Of each only two or three hashes are held.
-        also_read: paths of further inputs, which belong to no job alone.
-        ignores_case: tells it of the folder of a path.
+        jobs: can be gone through several times. To save memory, only hashes are kept of each, and files with equal
+            hashes are compared once more.
+        also_read: paths of further inputs, which belong to no single job.
+        ignores_case: tells whether names in a folder that differ only in case are one file.
 
     Raises:
-        click.UsageError: naming the files.
+        click.UsageError: the text names the files.
     """
     sources = {hash(_identity(source)) for source in _inputs(jobs, also_read)}
     targets: set[int] = set()
@@ -59,31 +68,31 @@ def refuse_collisions(
 
 
 def _inputs(jobs: Iterable[Job], also_read: Sequence[str]) -> Iterator[str]:
-    """The paths of all that is read."""
+    """The paths of everything that is read."""
     yield from also_read
     yield from (job.source for job in jobs if job.source != STANDARD_STREAM)
 
 
-def _refuse_overwritten_source(inputs: Iterable[str], job: Job, identity: object) -> None:
-    """Refuses a target that is a source; equal hashes alone are no proof."""
+def _refuse_overwritten_source(inputs: Iterable[str], job: Job, identity: Identity) -> None:
+    """Refuses a target that is one of the inputs."""
     if any(_identity(source) == identity for source in inputs):
         raise click.UsageError(f"{job.target_name} is an input and would be overwritten; name another output.")
 
 
 def _refuse_second_writer(
-    earlier: Iterable[Job], job: Job, identity: object, identify: Callable[[str], object]
+    earlier: Iterable[Job], job: Job, identity: Identity, identify: Callable[[str], Identity | None]
 ) -> None:
-    """Refuses a target that an earlier job writes too; equal hashes alone are no proof."""
+    """Refuses a target that an earlier job writes too."""
     for other in earlier:
         if other.target != STANDARD_STREAM and identify(other.target) == identity:
             both = f"{other.source_name} and {job.source_name}"
             raise click.UsageError(f"{both} would both be written to {job.target_name}.")
 
 
-def _identity(path: str) -> tuple[object, object] | str:
-    """Equal for two paths of one file, hard links included; a path for a file that does not exist."""
+def _identity(path: str) -> Identity:
+    """What is equal for two paths of one file, hard links included."""
     if is_url(path):
-        return "URL", path
+        return path
     try:
         found = os.stat(path)
     except (OSError, ValueError):
@@ -95,12 +104,12 @@ def _identity(path: str) -> tuple[object, object] | str:
 
 
 def _folded(path: str) -> str | None:
-    """The path of a file that does not exist as a file system without case knows it."""
+    """The path of a file that does not exist, as a file system that ignores case compares it."""
     identity = _identity(path)
     return identity.casefold() if isinstance(identity, str) else None
 
 
 @lru_cache(maxsize=64)
 def _real_folder(folder: str) -> str:
-    """The path of an absolute folder without links; the files of one folder come one after another."""
+    """The path of an absolute folder with its links resolved; jobs of one folder follow one another."""
     return os.path.realpath(folder)

@@ -1,71 +1,64 @@
-"""One job from reading to writing, in whichever process, and what came of it."""
+"""Does jobs: checks, reads, computes and writes, in one process or in several."""
 
 from __future__ import annotations
 
 import os
 import time
 from dataclasses import dataclass, replace
+from typing import Generic
 
-from grain_codec.cli.batch.paths import (
-    Job,
+from grain_codec.cli.batch.files.inputs import check_source, read_source
+from grain_codec.cli.batch.files.names import numbered, shown
+from grain_codec.cli.batch.files.outputs import (
+    FileTimes,
     OutputExists,
-    check_source,
     check_target,
-    numbered,
-    read_source,
     set_times,
-    shown,
     times_of,
     write_target,
 )
-from grain_codec.cli.batch.tasks import Converted, RunImpossible, Task
-from grain_codec.cli.batch.urls import is_url
+from grain_codec.cli.batch.files.urls import is_url
+from grain_codec.cli.batch.job import DONE, FAILED, SKIPPED, Job, Outcome, RunImpossible
+from grain_codec.cli.batch.tasks.task import Converted, Input, Kept, Output, Task
 
 from grain_codec.errors import reason_of
-
-DONE, SKIPPED, FAILED = "done", "skipped", "failed"
+from grain_codec.runtime.pipeline import Read
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a job.
+class ReadJob(Generic[Kept]):
+    """What writing needs to know of a job whose source was read.
 
     Attributes:
-        status: DONE, SKIPPED or FAILED.
-        bytes_in: read, 0 unless done.
-        bytes_out: written, 0 unless done.
-        further_targets: files that were written beside the job's target.
-        seconds: from looking at the target to the finished file.
-        blamed: name of the file that an error is about.
-        reason: of a failure.
-        notices: what the user should know of the output.
+        kept: what the task keeps of the source.
+        bytes_in: size of the source.
+        times: that the outputs get; None leaves them the present.
+        seconds: that reading took.
     """
 
-    job: Job
-    status: str
-    bytes_in: int = 0
-    bytes_out: int = 0
-    seconds: float = 0.0
-    blamed: str = ""
-    reason: str = ""
-    notices: tuple[str, ...] = ()
-    further_targets: tuple[str, ...] = ()
+    kept: Kept
+    bytes_in: int
+    times: FileTimes | None
+    seconds: float
 
 
-@dataclass(frozen=True)
-class Conversion:
-    """Does jobs; can be sent to another process.
+@dataclass(frozen=True, kw_only=True)
+class Conversion(Generic[Input, Kept, Output]):
+    """Does jobs; can be pickled.
+
+    Calling it does a whole job. Engines that compute batches call `read` and `write` instead, and compute in
+    between; `failure` makes an outcome of what these raise.
 
     Attributes:
-        task: makes the output's bytes.
-        force: existing outputs are overwritten.
-        skip_existing: existing outputs are no failure.
-        dry_run: only the checks are left.
-        make_folders: the target's folder is made when it is missing.
-        preserve: outputs get the times of their sources.
+        task: makes the outputs' bytes.
+        force: overwrites existing outputs.
+        skip_existing: an existing output is no failure.
+        dry_run: only checks, reads and writes nothing.
+        make_folders: makes the target's folder where it is missing.
+        preserve: gives outputs the times of their sources.
     """
 
-    task: Task
+    task: Task[Input, Kept, Output]
     force: bool = False
     skip_existing: bool = False
     dry_run: bool = False
@@ -73,7 +66,7 @@ class Conversion:
     preserve: bool = False
 
     def __call__(self, job: Job) -> Outcome:
-        """Does one job; an error of any kind is one file's and not the run's.
+        """Does a job; an error of any kind concerns this job alone.
 
         Raises:
             RunImpossible: no file can be converted.
@@ -83,54 +76,86 @@ class Conversion:
             outcome = self._convert(job)
         except RunImpossible:
             raise
-        except OutputExists as error:
-            outcome = Outcome(job, SKIPPED) if self.skip_existing else failure(job, error)
-        except Exception as error:  # among thousands of files from anywhere one may hit a bug or the memory's end
-            outcome = failure(job, error)
+        except Exception as error:  # One of thousands of files from anywhere may hit a bug or exhaust the memory.
+            outcome = self.failure(job, error)
         return replace(outcome, seconds=time.perf_counter() - started)
 
-    def _convert(self, job: Job) -> Outcome:
-        """Checks, reads, converts and writes."""
+    def read(self, job: Job) -> Read[Input, ReadJob[Kept]]:
+        """The first step of a job.
+
+        Raises:
+            OutputExists: the target exists and may not be overwritten.
+            GrainError: the source cannot be converted.
+            OSError: it cannot be read.
+            RunImpossible: no file can be converted.
+        """
+        started = time.perf_counter()
         check_target(job.target, self.force)
-        if self.dry_run:
-            check_source(job.source)
-            return Outcome(job, DONE)
         # Before reading, which changes the time of the last access.
         times = times_of(job.source) if self.preserve else None
         data = read_source(job.source)
-        converted = self.task(data, job.source_name)
+        read = self.task.read(data, job.source_name)
+        seconds = time.perf_counter() - started
+        return Read(read.input, ReadJob(read.kept, len(data), times, seconds))
+
+    def write(self, job: Job, read: ReadJob[Kept], output: Output) -> Outcome:
+        """The last step of a job; raises what `read` raises."""
+        started = time.perf_counter()
+        converted = self.task.finish(read.kept, output)
         if self.make_folders and not is_url(job.target):
             os.makedirs(os.path.dirname(job.target) or os.curdir, exist_ok=True)
-        outputs = self._outputs(job, converted)
-        for target, content in outputs.items():
+        contents = self._contents(job, converted)
+        for target, content in contents.items():
             write_target(target, content, self.force)
-            if times is not None:
-                set_times(target, times)
-        size, further_targets = sum(map(len, outputs.values())), tuple(outputs)[:-1]
-        return Outcome(job, DONE, len(data), size, notices=converted.notices, further_targets=further_targets)
+            if read.times is not None:
+                set_times(target, read.times)
+        return Outcome(
+            job,
+            DONE,
+            read.bytes_in,
+            bytes_out=sum(map(len, contents.values())),
+            seconds=read.seconds + time.perf_counter() - started,
+            notices=converted.notices,
+            further_targets=tuple(contents)[:-1],
+        )
 
-    def _outputs(self, job: Job, converted: Converted) -> dict[str, bytes]:
-        """What is to be written, the job's own target last: where that is, an interrupted run had written all.
+    def failure(self, job: Job, error: Exception) -> Outcome:
+        """The outcome of a job that an error ended."""
+        if isinstance(error, OutputExists) and self.skip_existing:
+            return Outcome(job, SKIPPED)
+        blamed = job.source_name
+        if isinstance(error, OSError) and isinstance(error.filename, str):
+            blamed = shown(error.filename)
+        return Outcome(job, FAILED, blamed=blamed, reason=reason_of(error, blamed))
+
+    def _convert(self, job: Job) -> Outcome:
+        """Does the steps of a job in turn."""
+        if self.dry_run:
+            check_target(job.target, self.force)
+            check_source(job.source)
+            return Outcome(job, DONE)
+        read = self.read(job)
+        [output] = self.task.compute([read.input])
+        if isinstance(output, Exception):
+            raise output
+        return self.write(job, read.kept, output)
+
+    def _contents(self, job: Job, converted: Converted) -> dict[str, bytes]:
+        """The bytes of each file that is to be written.
+
+        The job's own target comes last: where it exists, an interrupted run had written all the others.
 
         Raises:
-            OutputExists: one of them is there and may be neither overwritten nor skipped.
+            OutputExists: one of them exists and may be neither overwritten nor skipped.
         """
-        outputs = {}
-        for number, more in enumerate(converted.further, 2):
+        contents = {}
+        for number, further in enumerate(converted.further, 2):
             target = numbered(job.target, number)
             try:
                 check_target(target, self.force)
-                outputs[target] = more
+                contents[target] = further
             except OutputExists:
                 if not self.skip_existing:
                     raise
         check_target(job.target, self.force)
-        return outputs | {job.target: converted.data}
-
-
-def failure(job: Job, error: Exception) -> Outcome:
-    """The outcome of a job that an error ended."""
-    blamed = job.source_name
-    if isinstance(error, OSError) and isinstance(error.filename, str):
-        blamed = shown(error.filename)
-    return Outcome(job, FAILED, blamed=blamed, reason=reason_of(error, blamed))
+        return contents | {job.target: converted.data}

@@ -1,4 +1,4 @@
-"""How far a run is: one line of a terminal that is written again and again."""
+"""Shows how far a run is, in one line of a terminal that is written again and again."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from collections import deque
 
 SECONDS_BETWEEN = 0.1
 RECENT = 100
+"""Number of files whose rate is shown."""
 
 
 def on_terminal() -> bool:
-    """Whether someone watches standard error."""
+    """Whether standard error is a terminal."""
     return sys.stderr is not None and sys.stderr.isatty()
 
 
 class ProgressLine:
-    """Counts, rate and time left of a run; writes nothing unless standard error is a terminal."""
+    """Count, rate and time left of a run; writes nothing unless standard error is a terminal."""
 
     def __init__(self, total: int, wanted: bool = True):
-        """`total` is the number of files to come."""
+        """Begins the line of a run of `total` files."""
         self._total = total
         self.visible = wanted and total > 1 and on_terminal() and os.environ.get("TERM") != "dumb"
         self._finished = self._failed = 0
@@ -29,7 +30,7 @@ class ProgressLine:
         self._drawn = 0.0
 
     def advance(self, converted: bool, failed: bool) -> None:
-        """One more file; those that were neither converted nor failed do not count into the rate."""
+        """Counts one more file; one that was neither converted nor failed does not count into the rate."""
         self._finished += 1
         self._failed += failed
         now = time.monotonic()

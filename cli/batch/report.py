@@ -1,4 +1,4 @@
-"""What a run says: errors at once, a line for each file or a progress line, and a summary; or all of it as JSON."""
+"""What a run says: errors at once, a line for each file or a progress line, and a summary. Or all of it as JSON."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import time
 from collections import Counter
 
 import click
-from grain_codec.cli.batch.conversion import DONE, FAILED, SKIPPED, Outcome
-from grain_codec.cli.batch.paths import Job, shown
+from grain_codec.cli.batch.files.names import shown
+from grain_codec.cli.batch.job import DONE, FAILED, SKIPPED, Job, Outcome
 from grain_codec.cli.batch.progress import ProgressLine, duration, size
 
 EXIT_FAILED = 1
@@ -20,11 +20,11 @@ class Report:
     """Tells people on standard error, and programs on standard output, what becomes of the files of a run."""
 
     def __init__(self, program: str, total: int, verbose: bool = False, quiet: bool = False, as_json: bool = False):
-        """`total` is the number of files to come; `quiet` leaves errors only."""
+        """Begins the report of `total` files; of these a `quiet` one says nothing but errors."""
         self._program, self._total = program, total
         self._verbose, self._as_json = verbose, as_json
         self._silent = quiet or as_json
-        # An engine may put something else in its place for a while, because of what others print.
+        # Engines redirect sys.stdout for a while, where libraries print on it.
         self._standard_output = sys.stdout
         self._progress = ProgressLine(total, wanted=not quiet and not as_json)
         self._counts: Counter[str] = Counter()
@@ -34,13 +34,13 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 all done, 1 some failed, 3 nothing to do."""
+        """0 where all is done, 1 where files failed, 3 where there was nothing to do."""
         if self._counts[FAILED]:
             return EXIT_FAILED
         return 0 if self._counts[DONE] else EXIT_NOTHING_TO_DO
 
     def add(self, outcome: Outcome) -> None:
-        """One more file."""
+        """Reports one more file."""
         self._counts[outcome.status] += 1
         self._bytes_in += outcome.bytes_in
         self._bytes_out += outcome.bytes_out
@@ -56,23 +56,22 @@ class Report:
         self._progress.advance(outcome.status == DONE, outcome.status == FAILED)
 
     def add_unlisted(self, folder: str, error: OSError) -> None:
-        """A folder whose files are unknown counts as one failed file."""
+        """Reports a folder that could not be listed as one failed file."""
         self._total += 1
-        job = Job(folder, "")
-        self.add(Outcome(job, FAILED, blamed=job.source_name, reason=error.strerror or str(error)))
+        self.add(Outcome(Job(folder, ""), FAILED, blamed=shown(folder), reason=error.strerror or str(error)))
 
     def say(self, line: str) -> None:
-        """A line for people; standard output is for data alone."""
+        """Says a line to people, on standard error, since standard output is for data alone."""
         if not self._silent:
             self._progress.clear()
             click.echo(line, err=True)
 
     def give_up(self) -> None:
-        """Makes room for the reason why no file can be converted."""
+        """Clears the progress line, so that the reason why no file can be converted can follow."""
         self._progress.clear()
 
     def finish(self, interrupted: bool = False) -> None:
-        """The summary: for people when there is more than one file, for programs always."""
+        """Says the summary: to people where there is more than one file, to programs always."""
         seconds = time.monotonic() - self._started
         self._progress.clear()
         self._say_notices()
@@ -84,7 +83,7 @@ class Report:
             click.echo(f"{self._program}: {'interrupted: ' * interrupted}{self._summary(seconds)}", err=True)
 
     def _note(self, name: str, notice: str) -> None:
-        """Says a notice of one file to those who want to know everything; for others notices are gathered."""
+        """Says a notice of one file at once with --verbose; otherwise equal notices are gathered for the end."""
         if self._verbose:
             self.say(f"{self._program}: {name}: {notice}")
         else:
@@ -92,12 +91,12 @@ class Report:
             self._notices[notice] = count + 1, first
 
     def _say_notices(self) -> None:
-        """A line for each notice, however many files it is about."""
+        """Says one line for each notice, however many files it is about."""
         for notice, (count, first) in self._notices.items():
             self.say(f"{self._program}: {first if count == 1 else f'{count} files'}: {notice}")
 
     def _print_json(self, event: str, fields: dict[str, object]) -> None:
-        """One object on one line, at once."""
+        """Prints one object on one line, at once."""
         click.echo(json.dumps({"event": event, **fields}), file=self._standard_output)
 
     def _summary(self, seconds: float) -> str:
@@ -121,7 +120,7 @@ class Report:
 
 
 def _record(outcome: Outcome) -> dict[str, object]:
-    """An outcome for programs; bytes of a name that are no UTF-8 become lone surrogates, as Python has them."""
+    """An outcome for programs; bytes of a name that are not UTF-8 become lone surrogates, as everywhere in Python."""
     record: dict[str, object] = {
         "source": outcome.job.source,
         "target": outcome.job.target,

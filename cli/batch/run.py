@@ -1,4 +1,4 @@
-"""A run of grain-encode or grain-decode: its files through an engine into a report and an exit code."""
+"""Runs grain-encode or grain-decode: jobs go through an engine into a report, which gives the exit code."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
+from typing import Any
 
 import click
-from grain_codec.cli.batch.conversion import Conversion, Outcome
-from grain_codec.cli.batch.paths import STANDARD_STREAM, Job, shown
-from grain_codec.cli.batch.planning import Plan
+from grain_codec.cli.batch.conversion import Conversion
+from grain_codec.cli.batch.files.names import STANDARD_STREAM, shown
+from grain_codec.cli.batch.files.urls import is_url
+from grain_codec.cli.batch.job import Job, Outcome, RunImpossible
+from grain_codec.cli.batch.plan import Plan
 from grain_codec.cli.batch.report import EXIT_FAILED, Report
-from grain_codec.cli.batch.tasks import RunImpossible, Task
-from grain_codec.cli.batch.urls import is_url
+from grain_codec.cli.batch.tasks.task import Task
 from grain_codec.cli.options import BatchOptions
 
 from grain_codec.errors import GrainError, reason_of
@@ -24,8 +26,11 @@ from grain_codec.whole_files import remove_abandoned
 
 EXIT_INTERRUPTED = 130
 
+AnyTask = Task[Any, Any, Any]
+AnyConversion = Conversion[Any, Any, Any]
 
-def run_and_exit(program: str, plan: Plan, output_dir: str | None, task: Task, options: BatchOptions) -> None:
+
+def run_and_exit(program: str, plan: Plan, output_dir: str | None, task: AnyTask, options: BatchOptions) -> None:
     """Makes the output folder, does all jobs of the plan and ends the process with its exit code."""
     if options.as_json and any(job.target == STANDARD_STREAM for job in plan):
         raise click.UsageError("--json and the picture cannot both be written to standard output.")
@@ -38,25 +43,24 @@ def run_and_exit(program: str, plan: Plan, output_dir: str | None, task: Task, o
             complain(program, output_dir, error)
             sys.exit(EXIT_FAILED)
     conversion = Conversion(
-        task, options.force, options.skip_existing, options.dry_run, output_dir is not None, options.preserve
+        task=task,
+        force=options.force,
+        skip_existing=options.skip_existing,
+        dry_run=options.dry_run,
+        make_folders=output_dir is not None,
+        preserve=options.preserve,
     )
     report = Report(program, len(plan), options.verbose, options.quiet, options.as_json)
-    for folder, error in plan.unlisted:
-        report.add_unlisted(folder, error)
+    for folder, reason in plan.unlisted:
+        report.add_unlisted(folder, reason)
     _say_what_is_passed_over(program, plan, options)
     _work_through(_outcomes(plan, conversion, options), report)
     sys.exit(report.exit_code)
 
 
-def in_process(jobs: Iterable[Job], conversion: Conversion) -> Iterator[Outcome]:
-    """Does jobs one by one in this process."""
-    for job in jobs:
-        yield conversion(job)
-
-
 @contextmanager
 def orderly_exit(program: str) -> Iterator[None]:
-    """Ends the process without a traceback on Ctrl-C, when asked to terminate, and where no file can be converted.
+    """Ends the process without a traceback on Ctrl-C, on a request to terminate, and where no file can be converted.
 
     Also a decorator.
     """
@@ -77,39 +81,46 @@ def complain(program: str, name: str, error: GrainError | OSError) -> None:
     click.echo(f"{program}: {name}: {reason_of(error, name)}", err=True)
 
 
-def _outcomes(plan: Plan, conversion: Conversion, options: BatchOptions) -> Iterator[Outcome]:
+def _outcomes(plan: Plan, conversion: AnyConversion, options: BatchOptions) -> Generator[Outcome]:
     """The outcomes of a plan's jobs in order, from the engine that the options and the plan ask for."""
     if options.dry_run:
-        return in_process(plan, conversion)
+        return _one_by_one(plan, conversion)
     jobs = _with_tidied_folders(plan)
-    several = options.engine == "local" and len(plan) > 1
-    # A worker has standard streams of its own.
-    streams = any(STANDARD_STREAM in (job.source, job.target) for job in plan)
-    if several and not streams:
-        from grain_codec.cli.batch.engines.gpu import run_on_gpu, suits_gpu
-
-        if suits_gpu(conversion.task):
-            return run_on_gpu(jobs, conversion, options.jobs or None, _note if options.verbose else None)
-    processes = 1 if options.jobs is None else options.jobs
-    if streams or (options.engine == "local" and (processes == 1 or not several)):
-        return in_process(jobs, conversion)
+    # The standard streams of other processes are not the user's.
+    if any(STANDARD_STREAM in (job.source, job.target) for job in plan):
+        return _one_by_one(jobs, conversion)
+    processes = None if options.jobs == "all" else options.jobs or 1
     if options.engine == "ray":
         from grain_codec.cli.batch.engines.ray import run_on_ray
 
-        return run_on_ray(jobs, conversion, processes or None)
-    from grain_codec.cli.batch.engines.workers import run_on_workers
+        return run_on_ray(jobs, conversion, processes)
+    if len(plan) > 1:
+        from grain_codec.cli.batch.engines.gpu import run_on_gpu, suits_gpu
 
-    from grain_codec.runtime.cores import available_cores
+        if suits_gpu(conversion.task):
+            workers = None if options.jobs is None else processes
+            return run_on_gpu(jobs, conversion, workers, _say if options.verbose else None)
+        if processes != 1:
+            from grain_codec.cli.batch.engines.workers import run_on_workers
 
-    return run_on_workers(jobs, conversion, min(processes or available_cores(), len(plan)))
+            from grain_codec.runtime.cores import available_cores
+
+            return run_on_workers(jobs, conversion, min(processes or available_cores(), len(plan)))
+    return _one_by_one(jobs, conversion)
 
 
-def _note(line: str) -> None:
-    """A line for those who want to know everything."""
+def _one_by_one(jobs: Iterable[Job], conversion: AnyConversion) -> Generator[Outcome]:
+    """Does jobs in this process."""
+    for job in jobs:
+        yield conversion(job)
+
+
+def _say(line: str) -> None:
+    """Says a line on standard error."""
     click.echo(line, err=True)
 
 
-def _work_through(outcomes: Iterator[Outcome], report: Report) -> None:
+def _work_through(outcomes: Generator[Outcome], report: Report) -> None:
     """Reports outcomes as they come, and the summary even of a run that is interrupted."""
     try:
         with closing(outcomes):
@@ -125,7 +136,7 @@ def _work_through(outcomes: Iterator[Outcome], report: Report) -> None:
 
 
 def _with_tidied_folders(jobs: Iterable[Job]) -> Iterator[Job]:
-    """The jobs; before the first of each folder, what killed runs left where it writes is removed."""
+    """The jobs; before the first one of each folder, temporary files that killed runs left there are removed."""
     started, folder = time.time(), None
     for job in jobs:
         if job.target != STANDARD_STREAM and not is_url(job.target) and os.path.dirname(job.target) != folder:
@@ -135,17 +146,17 @@ def _with_tidied_folders(jobs: Iterable[Job]) -> Iterator[Job]:
 
 
 def _say_what_is_passed_over(program: str, plan: Plan, options: BatchOptions) -> None:
-    """A line when there is nothing to do at all, and for those who want to know everything."""
+    """Says how many files are no inputs, where there is nothing to do at all or with --verbose."""
     others = f"{plan.passed_over} other {'file' if plan.passed_over == 1 else 'files'}"
     if not len(plan) and not plan.unlisted and not options.quiet:
-        click.echo(f"{program}: nothing to do: no {plan.inputs} among {others}", err=True)
+        _say(f"{program}: nothing to do: no {plan.inputs} among {others}")
     elif options.verbose and plan.passed_over:
-        click.echo(f"{program}: {others} passed over", err=True)
+        _say(f"{program}: {others} passed over")
 
 
 @contextmanager
 def _termination_unwinds() -> Iterator[None]:
-    """A request to terminate, as `kill` and batch systems send it, removes temporary files as Ctrl-C does."""
+    """Lets a request to terminate, as `kill` and batch systems send it, remove temporary files as Ctrl-C does."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

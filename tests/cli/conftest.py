@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from grain_codec.cli.batch.tasks.task import Converted, Task
+
+from grain_codec.runtime.pipeline import Read
+
+
+@dataclass(frozen=True)
+class FunctionTask(Task):
+    """Makes of a source what a function of its bytes and name returns."""
+
+    function: Callable[[bytes, str], Converted]
+
+    def read(self, data: bytes, name: str) -> Read:
+        return Read((data, name), None)
+
+    def compute(self, inputs: Sequence[tuple[bytes, str]]) -> list[Converted]:
+        return [self.function(*each) for each in inputs]
+
+    def finish(self, kept: None, output: Converted) -> Converted:
+        return output
+
+
+FUNCTION_TASK = f"""
+from __future__ import annotations
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from grain_codec.cli.batch.tasks.task import Converted, Task
+from grain_codec.runtime.pipeline import Read
+{inspect.getsource(FunctionTask)}
+"""
+"""Its source, for modules that other processes import."""
 
 COMMAND = """
 import click
-from grain_codec.cli.batch import orderly_exit, run_and_exit
-from grain_codec.cli.folders import is_encoded
+from grain_codec.cli.batch.files.folders import is_encoded
+from grain_codec.cli.batch.files.names import decoded_name
+from grain_codec.cli.batch.plan import Naming, Outputs, plan_jobs
+from grain_codec.cli.batch.run import orderly_exit, run_and_exit
 from grain_codec.cli.options import BatchOptions, batch_options, output_options
-from grain_codec.cli.paths import decoded_name
-from grain_codec.cli.planning import Naming, plan_jobs
 
 @click.command()
 @output_options("--output-file")
@@ -23,8 +55,8 @@ from grain_codec.cli.planning import Naming, plan_jobs
 def main(inputs, output_file, output_dir, **batch):
     options = BatchOptions(**batch)
     naming = Naming(".grain file", is_encoded, decoded_name)
-    plan = plan_jobs(inputs, output_file, output_dir, naming, options.recursive)
-    run_and_exit("reverse", plan, output_dir, reverse, options)
+    plan = plan_jobs(inputs, Outputs(output_file, output_dir), naming, options.recursive)
+    run_and_exit("reverse", plan, output_dir, FunctionTask(reverse), options)
 
 if __name__ == "__main__":
     main()
@@ -33,7 +65,6 @@ if __name__ == "__main__":
 
 QUICK = """
 import time
-from grain_codec.cli.tasks import Converted
 from grain_codec.errors import Corrupt
 
 def reverse(data, name):
@@ -46,12 +77,24 @@ def reverse(data, name):
 
 
 @pytest.fixture(scope="session")
+def function_task() -> type[FunctionTask]:
+    """The class of tasks that do what a function does."""
+    return FunctionTask
+
+
+@pytest.fixture(scope="session")
+def function_task_source() -> str:
+    """The class's source."""
+    return FUNCTION_TASK
+
+
+@pytest.fixture(scope="session")
 def script_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Makes the command as a file, with the source of its function `reverse`."""
 
     def make(source: str) -> Path:
         path = tmp_path_factory.mktemp("script") / "reversing.py"
-        path.write_text(source + COMMAND)
+        path.write_text(FUNCTION_TASK + source + COMMAND)
         return path
 
     return make

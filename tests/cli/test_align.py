@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +14,12 @@ import pytest
 from click.testing import CliRunner, Result
 from grain_codec.cli import decode, encode
 from grain_codec.cli.batch import conversion as cli_conversion
-from grain_codec.cli.batch.conversion import DONE, FAILED, SKIPPED, Conversion
-from grain_codec.cli.batch.paths import Job
-from grain_codec.cli.batch.tasks import Converted
+from grain_codec.cli.batch.conversion import Conversion
+from grain_codec.cli.batch.job import DONE, FAILED, SKIPPED, Job
+from grain_codec.cli.batch.tasks.task import Converted
 from grain_codec.formats.alignment import face_finder
-from grain_codec.formats.alignment.alignment import Alignment, find_alignment, paste
+from grain_codec.formats.alignment.cropping import paste
+from grain_codec.formats.alignment.placement import Alignment, find_alignment
 from PIL import Image
 
 from grain_codec.codec import read_chunks
@@ -163,9 +166,15 @@ def test_unaligned_portraits_get_a_warning(folder: Path) -> None:
     assert "--align" not in encoding(example, "-o", "anna.grain", "-q", "1").stderr
 
 
-def test_further_outputs_are_numbered_and_written_all_or_none(tmp_path: Path) -> None:
+@pytest.fixture
+def three_outputs(function_task: type) -> Callable[..., Conversion]:
+    """Makes conversions to three outputs."""
+    return partial(Conversion, task=function_task(lambda data, name: Converted(b"1", further=(b"2", b"3"))))
+
+
+def test_further_outputs_are_numbered_and_written_all_or_none(tmp_path: Path, three_outputs: Callable) -> None:
     (tmp_path / "photo.jpg").write_bytes(b"photo")
-    conversion = Conversion(lambda data, name: Converted(b"1", further=(b"2", b"3")))
+    conversion = three_outputs()
     job = Job(str(tmp_path / "photo.jpg"), str(tmp_path / "photo-1.grain"))
     (tmp_path / "photo-3.grain").write_bytes(b"mine")
     assert conversion(job).status == FAILED and not (tmp_path / "photo-1.grain").exists()
@@ -175,11 +184,11 @@ def test_further_outputs_are_numbered_and_written_all_or_none(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("there", ["photo-1.grain", "photo-2.grain", "photo-3.grain"])
-def test_skipping_what_exists_loses_no_face(tmp_path: Path, there: str) -> None:
+def test_skipping_what_exists_loses_no_face(tmp_path: Path, there: str, three_outputs: Callable) -> None:
     """The first output comes last, so that a run that was killed is known by its absence."""
     (tmp_path / "photo.jpg").write_bytes(b"photo")
     (tmp_path / there).write_bytes(b"mine")
-    conversion = Conversion(lambda data, name: Converted(b"1", further=(b"2", b"3")), skip_existing=True)
+    conversion = three_outputs(skip_existing=True)
     outcome = conversion(Job(str(tmp_path / "photo.jpg"), str(tmp_path / "photo-1.grain")))
     assert outcome.status == (SKIPPED if there == "photo-1.grain" else DONE)
     written = {path.name: path.read_bytes() for path in tmp_path.glob("*.grain")}
@@ -187,13 +196,13 @@ def test_skipping_what_exists_loses_no_face(tmp_path: Path, there: str) -> None:
     assert written == ({there: b"mine"} if outcome.status == SKIPPED else whole | {there: b"mine"})
 
 
-def test_a_killed_run_leaves_the_first_output_to_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_run_leaves_the_first_output_to_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, three_outputs: Callable
+) -> None:
     (tmp_path / "photo.jpg").write_bytes(b"photo")
     written: list[str] = []
     monkeypatch.setattr(cli_conversion, "write_target", lambda target, data, force: written.append(Path(target).name))
-    Conversion(lambda data, name: Converted(b"1", further=(b"2", b"3")))(
-        Job(str(tmp_path / "photo.jpg"), str(tmp_path / "photo-1.grain"))
-    )
+    three_outputs()(Job(str(tmp_path / "photo.jpg"), str(tmp_path / "photo-1.grain")))
     assert written == ["photo-2.grain", "photo-3.grain", "photo-1.grain"]
 
 

@@ -6,7 +6,8 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from grain_codec.cli import decode, encode, info
 from PIL import Image
 
 import grain_codec.codec
+from grain_codec.models.face1024.family import Face1024Family
+from grain_codec.settings import EncodeSettings
 from grain_codec.weights import find_model
 
 
@@ -67,28 +70,28 @@ def distance(path: Path) -> float:
 class FakeCodec:
     """Stands in for the networks; what it is asked for is kept."""
 
-    device, spec = torch.device("cpu"), None
+    device, family = torch.device("cpu"), Face1024Family()
 
     def __init__(self) -> None:
         self.loads: list[tuple[str, str, str]] = []
-        self.calls: list[tuple] = []
+        self.calls: list[EncodeSettings] = []
         self.failure: BaseException | None = None
 
     def load(self, name: str, device: str, precision: str) -> FakeCodec:
         self.loads.append((name, device, precision))
         return self
 
-    def encode_face(self, *arguments: object) -> bytes:
-        self.calls.append(arguments[1:])
+    def encode_batch(self, faces: Sequence[np.ndarray], settings: Sequence[EncodeSettings], code: None) -> list[bytes]:
+        self.calls += settings
         if self.failure is not None:
             raise self.failure
-        return b"encoded"
+        return [b"encoded"] * len(faces)
 
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeCodec:
     codec = FakeCodec()
-    monkeypatch.setattr(grain_codec.codec, "load_model", codec.load)
+    monkeypatch.setattr(grain_codec.codec, "load_model", lru_cache(codec.load))
     return codec
 
 
@@ -246,8 +249,12 @@ def test_model_is_loaded_once_and_not_for_nothing(folder: Path, fake: FakeCodec)
 def test_options_reach_the_codec(folder: Path, fake: FakeCodec) -> None:
     for arguments in ((), ("-q", "8"), ("--max-bytes", "300"), ("--format", "png", "-e", "3")):
         assert encoding("wide.png", "--crop", "top", "-f", *arguments).exit_code == 0
-    options = [(5, None, "grain", 0), (8, None, "grain", 0), (5, 300, "grain", 0), (5, None, "png", 3)]
-    assert fake.calls == [(*each, ()) for each in options]
+    assert fake.calls == [
+        EncodeSettings(),
+        EncodeSettings(quality=8),
+        EncodeSettings(max_bytes=300),
+        EncodeSettings(carrier="png", effort=3),
+    ]
 
 
 def test_unusable_model_ends_the_run(folder: Path) -> None:

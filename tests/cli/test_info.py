@@ -12,6 +12,7 @@ import pytest
 from grain_codec.cli.info import PROGRAM
 
 from grain_codec.codec import describe, load_model
+from grain_codec.settings import EncodeSettings
 
 
 @pytest.fixture(scope="module")
@@ -20,10 +21,10 @@ def files() -> dict[str, bytes]:
     row, column = np.mgrid[0:1024, 0:1024]
     pixels = np.stack([row // 4, column // 4, (row + column) // 8], -1).astype(np.uint8)
     codec = load_model(device="cpu")
-    whole = codec.encode_face(pixels, 3)
+    whole = codec.encode(pixels, EncodeSettings(quality=3))
     return {
         "face.grain": whole,
-        "face.grain.png": codec.encode_face(pixels, 3, None, "png"),
+        "face.grain.png": codec.encode(pixels, EncodeSettings(quality=3, max_bytes=None, carrier="png")),
         "damaged.grain": whole[:15] + bytes([whole[15] ^ 16]) + whole[16:],
     }
 

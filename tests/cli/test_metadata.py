@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from grain_codec.formats import container
 from PIL import ExifTags, Image
 
 import grain_codec.codec
+from grain_codec.models.face1024.family import Face1024Family
+from grain_codec.settings import EncodeSettings
 
 ARTIST, ORIENTATION, LATITUDE = 0x013B, 0x0112, 2
 STRIPPED = "metadata stripped; --keep-metadata keeps it"
@@ -49,10 +52,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 class Recorder:
     """Stands in for the networks; the chunks that it is given are its file."""
 
-    device, spec = torch.device("cpu"), None
+    device, family = torch.device("cpu"), Face1024Family()
 
-    def encode_face(self, *arguments: object) -> bytes:
-        return container.pack(container.StoredFace(22, b"abc", b"face", arguments[-1]))
+    def encode_batch(self, faces: Sequence[np.ndarray], settings: Sequence[EncodeSettings], code: None) -> list[bytes]:
+        return [container.pack(container.StoredFace(22, b"abc", b"face", each.chunks)) for each in settings]
 
 
 @pytest.fixture

@@ -1,168 +1,111 @@
-"""Conversion on a GPU: worker processes read and write files, this one runs networks; outcomes in the jobs' order."""
+"""Does jobs on a GPU: worker processes read and write files, this one runs networks on batches of them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-from grain_codec.cli.batch.conversion import SKIPPED, Conversion, Outcome, failure
-from grain_codec.cli.batch.paths import Job, OutputExists, check_target, read_source
-from grain_codec.cli.batch.tasks import Converted, DecodeTask, EncodeTask, ModelUnavailable, Task
+from grain_codec.cli.batch.conversion import Conversion
+from grain_codec.cli.batch.job import Job, Outcome, RunImpossible
+from grain_codec.cli.batch.tasks.decode import DecodeTask
+from grain_codec.cli.batch.tasks.encode import EncodeTask, Faces, Files
+from grain_codec.cli.batch.tasks.model import ModelUnavailable, load_codec
+from grain_codec.cli.batch.tasks.task import Task
 
+from grain_codec.codec import FaceFile, Pixels
 from grain_codec.errors import WrongModel
-from grain_codec.runtime.decode_pipeline import DecodePipeline, Face
-from grain_codec.runtime.encode_pipeline import EncodedFace, EncodePipeline, Photograph, Settings
+from grain_codec.runtime.decode_pipeline import DecodePipeline
+from grain_codec.runtime.encode_pipeline import EncodePipeline
+from grain_codec.runtime.pipeline import Pipeline
+from grain_codec.runtime.worker_pool import PoolBroken
 
 DRIVER_DEVICES = ("/dev/nvidiactl", "/dev/dxg")
-"""What shows on Linux, and on Linux within Windows, that there may be a GPU, before torch is asked."""
+"""Files by which a GPU shows on Linux, and on Linux within Windows, without asking torch."""
+
+Note = Callable[[str], None]
 
 
-def suits_gpu(task: Task) -> bool:
-    """Whether a task's networks take one face a file, on a GPU; torch is loaded only where there may be one."""
-    if not _takes_one_face(task):
+def suits_gpu(task: Task[Any, Any, Any]) -> bool:
+    """Whether a task runs networks on one face of each file, on a GPU; torch is loaded only where there may be one."""
+    if not isinstance(task, EncodeTask | DecodeTask) or not task.takes_one_face:
         return False
     if task.model.device != "auto":
         return task.model.device.startswith("cuda")
     if os.name == "posix" and not any(map(os.path.exists, DRIVER_DEVICES)):
         return False
-    return task.model.codec().device.type == "cuda"
+    return load_codec(task.model).device.type == "cuda"
 
 
 def run_on_gpu(
-    jobs: Iterable[Job], conversion: Conversion, workers: int | None, note: Callable[[str], None] | None = None
-) -> Iterator[Outcome]:
-    """Converts files with one model for all; closing the iterator ends the workers when their file is finished.
+    jobs: Iterable[Job], conversion: Conversion[Any, Any, Any], workers: int | None, note: Note | None = None
+) -> Generator[Outcome]:
+    """Does jobs with one model for all; closing the iterator ends the workers and leaves no partial file.
 
     Args:
-        conversion: its task is one that `suits_gpu`, or would if its model were on a GPU.
-        workers: processes that read and write; None means one a core.
-        note: is told what the GPU does without.
+        conversion: of a task that `suits_gpu`; any device will do.
+        workers: processes that read and write; None means one for each core.
+        note: is told why the GPU is slower than it could be.
+
+    Yields:
+        Outcomes in the jobs' order.
 
     Raises:
-        ModelUnavailable: the model cannot be loaded or draw the picture, the GPU has no memory for one face, or a
-            worker was killed.
+        RunImpossible: the model cannot be loaded or draw the picture, the GPU has no memory for one face, or the
+            workers die whatever they do.
     """
     from torch import OutOfMemoryError
 
-    faces = _encoded if isinstance(conversion.task, EncodeTask) else _decoded
+    task = conversion.task
+    assert isinstance(task, EncodeTask | DecodeTask)
     try:
-        with closing(faces(jobs, conversion, workers, note)) as converted:
-            for face in converted:
-                yield face.written if face.error is None else _failed(face, conversion)
+        batches = _encoding(task, workers) if isinstance(task, EncodeTask) else _decoding(task, workers, note)
+        with batches.pipeline as pipeline:
+            for finished in pipeline.run(jobs, conversion.read, batches.start, conversion.write):
+                if isinstance(finished.error, RunImpossible):
+                    raise finished.error
+                error = finished.error
+                yield finished.result if error is None else conversion.failure(finished.source, error)
     except WrongModel as error:
         raise ModelUnavailable(str(error)) from error
     except OutOfMemoryError as error:
         raise ModelUnavailable("the GPU's memory does not suffice for one face; --device cpu does without") from error
-    except BrokenProcessPool as error:
-        raise ModelUnavailable("a worker process died") from error
-
-
-def _takes_one_face(task: Task) -> bool:
-    """Whether the engine knows how to do a task."""
-    if isinstance(task, EncodeTask):
-        return not task.align
-    return isinstance(task, DecodeTask) and not task.thumbnail
-
-
-def _decoded(
-    jobs: Iterable[Job], conversion: Conversion, workers: int | None, note: Callable[[str], None] | None
-) -> Iterator[Face]:
-    """Files to pictures."""
-    task = conversion.task
-    with DecodePipeline(task.model.codec(), task.picture, None, workers, task.fine_quality) as pipeline:
-        if note is not None:
-            _note_shortcomings(pipeline, note)
-        yield from pipeline.decode(jobs, _Read(conversion.force), _WritePicture(conversion))
-
-
-def _encoded(
-    jobs: Iterable[Job], conversion: Conversion, workers: int | None, note: Callable[[str], None] | None
-) -> Iterator[Face]:
-    """Photographs to files; networks that analyse have no kernels of their own to do without."""
-    task = conversion.task
-    codec = task.model.codec()
-    settings = Settings(task.quality, task.max_bytes, task.carrier, task.effort)
-    with EncodePipeline(codec, settings, None, workers) as pipeline:
-        read = _ReadPhotograph(_Read(conversion.force), task, codec.spec.image_size)
-        yield from pipeline.encode(jobs, read, _WriteFile(conversion))
+    except PoolBroken as error:
+        raise RunImpossible(str(error)) from error
 
 
 @dataclass(frozen=True)
-class _Read:
-    """The bytes of a job's source, unless its target is taken."""
+class _Batches:
+    """A pipeline, and what starts to compute a batch of a task's inputs in it."""
 
-    force: bool
-
-    def __call__(self, job: Job) -> bytes:
-        check_target(job.target, self.force)
-        return read_source(job.source)
+    pipeline: Pipeline
+    start: Callable[[Sequence[Any]], Callable[[], Iterable[Any]]]
 
 
-@dataclass(frozen=True)
-class _ReadPhotograph:
-    """The face of a job's source, as its task reads it."""
+def _decoding(task: DecodeTask, workers: int | None, note: Note | None) -> _Batches:
+    """Draws encoded files, whose symbols the workers read."""
+    codec = load_codec(task.model)
+    pipeline = DecodePipeline(codec, task.settings.output, workers=workers)
+    if note is not None:
+        from grain_codec.ops.kernels import reason_unavailable
 
-    read: _Read
-    task: EncodeTask
-    size: int
+        reason = reason_unavailable(codec.device.index or 0)
+        if reason is not None:
+            note(f"drawing on {codec.device} without kernels of its own: {reason}")
 
-    def __call__(self, job: Job) -> Photograph:
-        return self.task.read(self.read(job), job.source_name, self.size)
+    def start(files: Sequence[FaceFile]) -> Callable[[], Iterable[Pixels]]:
+        return pipeline.start([codec.files.coder.pack(file.symbols) for file in files])
 
-
-@dataclass(frozen=True)
-class _WritePicture:
-    """All that a conversion does to a job, with the face drawn already."""
-
-    conversion: Conversion
-
-    def __call__(self, job: Job, pixels: np.ndarray) -> Outcome:
-        task = replace(self.conversion.task, model=_Drawn(pixels))
-        return replace(self.conversion, task=task)(job)
+    return _Batches(pipeline, start)
 
 
-@dataclass(frozen=True)
-class _WriteFile:
-    """All that a conversion does to a job, with the photograph encoded already."""
+def _encoding(task: EncodeTask, workers: int | None) -> _Batches:
+    """Encodes photographs of one face each, whose pixels the workers read."""
+    pipeline = EncodePipeline(load_codec(task.model), workers=workers)
 
-    conversion: Conversion
+    def start(photographs: Sequence[Faces]) -> Callable[[], Iterable[Files | Exception]]:
+        encoded = pipeline.start([face for [face] in photographs])
+        return lambda: [file if isinstance(file, Exception) else (file,) for file in encoded()]
 
-    def __call__(self, job: Job, face: EncodedFace) -> Outcome:
-        converted = Converted(face.data, face.notices)
-        return replace(self.conversion, task=lambda data, name: converted)(job)
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """Stands for a model and its codec where there is nothing left to draw."""
-
-    pixels: np.ndarray
-    loaded = True
-
-    def codec(self) -> _Drawn:
-        """See `LazyModel`."""
-        return self
-
-    def decode_face(self, *_: object) -> np.ndarray:
-        """See `Codec`."""
-        return self.pixels
-
-
-def _note_shortcomings(pipeline: DecodePipeline, note: Callable[[str], None]) -> None:
-    """Says why the reference operations run instead of kernels."""
-    from grain_codec.ops.kernels import reason_unavailable
-
-    device = pipeline.artist.device
-    if (reason := reason_unavailable(device.index or 0)) is not None:
-        note(f"drawing on {device} without kernels of its own: {reason}")
-
-
-def _failed(face: Face, conversion: Conversion) -> Outcome:
-    """The outcome of a job that did not get as far as being written."""
-    if isinstance(face.error, OutputExists) and conversion.skip_existing:
-        return Outcome(face.source, SKIPPED)
-    return failure(face.source, face.error)
+    return _Batches(pipeline, start)

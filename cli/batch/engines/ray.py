@@ -1,4 +1,4 @@
-"""Jobs on the machines of a Ray cluster, through Ray Data; outcomes in the order of the jobs.
+"""Does jobs on the machines of a Ray cluster, through Ray Data; outcomes come in the jobs' order.
 
 Every machine needs this package, and the inputs and outputs under the same paths or as URLs. A machine or
 process that is lost costs time and no file: Ray does its blocks of jobs again elsewhere.
@@ -10,32 +10,38 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from grain_codec.cli.batch.conversion import Conversion, Outcome
-from grain_codec.cli.batch.paths import Job, OutputExists, check_target
-from grain_codec.cli.batch.tasks import RunImpossible
-from grain_codec.cli.batch.urls import is_url
+from grain_codec.cli.batch.conversion import Conversion
+from grain_codec.cli.batch.files.outputs import OutputExists, check_target
+from grain_codec.cli.batch.files.urls import is_url
+from grain_codec.cli.batch.job import Job, Outcome, RunImpossible
+
+from grain_codec.settings import ModelChoice
 
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
     from ray.data import Dataset
 
 MOST_JOBS_A_BLOCK = 16
-"""Jobs that are done again when a worker is lost on the last of them."""
+"""Ray does the jobs of one block again when a worker is lost on any of them."""
 
 BLOCKS_A_WORKER = 4
-"""At least so many blocks for each worker, so that all end at about the same time."""
+"""Least blocks for each worker, so that all end at about the same time."""
 
 Row = dict[str, Any]
+AnyConversion = Conversion[Any, Any, Any]
 
 
-def run_on_ray(jobs: Iterable[Job], conversion: Conversion, count: int | None) -> Iterator[Outcome]:
-    """Does jobs on `count` workers of the cluster, each with a model of its own; None: one for each of its cores.
+def run_on_ray(jobs: Iterable[Job], conversion: AnyConversion, count: int | None) -> Generator[Outcome]:
+    """Does jobs in processes of the cluster, each with a model of its own.
+
+    Args:
+        count: number of processes; None means one for each core of the cluster.
 
     Raises:
         RunImpossible: Ray is not installed, or its cluster cannot be reached.
@@ -55,7 +61,7 @@ def run_on_ray(jobs: Iterable[Job], conversion: Conversion, count: int | None) -
 
 
 class _Ledger:
-    """Knows which jobs a worker has begun, so that another worker may finish them after its loss."""
+    """Knows which jobs have begun, so that another worker may finish them when the first one is lost."""
 
     def __init__(self) -> None:
         self._begun: set[int] = set()
@@ -72,20 +78,20 @@ class _Ledger:
 class _Worker:
     """Does jobs in a process of the cluster."""
 
-    def __init__(self, conversion: Conversion, ledger: ActorHandle):
+    def __init__(self, conversion: AnyConversion, ledger: ActorHandle):
         self._conversion, self._ledger = conversion, ledger
 
     def __call__(self, row: Row) -> Row:
         """Does the job of a row."""
         job = Job(os.fsdecode(row["source"]), os.fsdecode(row["target"]))
         try:
-            outcome = self._with_rights_to(row["number"], job)(job)
+            outcome = self._conversion_of(row["number"], job)(job)
         except RunImpossible as error:
             return {"outcome": "", "impossible": str(error)}
         return {"outcome": json.dumps(asdict(outcome)), "impossible": ""}
 
-    def _with_rights_to(self, number: int, job: Job) -> Conversion:
-        """The conversion; it may overwrite what a lost worker made of the same job, and nothing else."""
+    def _conversion_of(self, number: int, job: Job) -> AnyConversion:
+        """The conversion; of a job that a lost worker had begun, it may overwrite the outputs."""
         import ray
 
         if ray.get(self._ledger.has.remote(number)):
@@ -101,7 +107,7 @@ class _Worker:
 @contextmanager
 def _connection() -> Iterator[Any]:
     """The module ray while it is connected."""
-    # Ray prints what its processes complain of on standard output, which is for data alone.
+    # Ray prints warnings of its processes on standard output, which is for data alone.
     with redirect_stdout(sys.stderr):
         ray = _connected()
         try:
@@ -148,16 +154,16 @@ def _dataset(ray: Any, jobs: list[Job], workers: int) -> Dataset:
 
 
 def _this_machine(ray: Any) -> Any:
-    """Where the ledger lives: it is lost only together with the run itself."""
+    """What places the ledger on this machine, so that it is lost only together with the run itself."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
 
 
-def _gpus(conversion: Conversion) -> int:
-    """GPUs for each worker: one when the command asks for a GPU."""
+def _gpus(conversion: AnyConversion) -> int:
+    """GPUs for each worker: one where the command asks for a GPU."""
     model = getattr(conversion.task, "model", None)
-    return 1 if model is not None and model.device.startswith("cuda") else 0
+    return 1 if isinstance(model, ModelChoice) and model.device.startswith("cuda") else 0
 
 
 def _absolute(path: str) -> str:

@@ -17,6 +17,7 @@ from grain_codec.cli import decode, encode
 from PIL import Image
 
 from grain_codec.codec import Codec
+from grain_codec.settings import EncodeSettings
 
 
 def files(root: Path) -> set[str]:
@@ -38,8 +39,8 @@ def test_a_tree_is_mirrored(small_tree: Path, reverse: Callable, jobs: str, enco
 
 
 def test_folders_of_faces_and_back(small_tree: Path, codec: Codec, face: np.ndarray) -> None:
-    (small_tree / "in" / "a.grain").write_bytes(codec.encode_face(face, 1))
-    (small_tree / "in" / "below" / "c.grain").write_bytes(codec.encode_face(face, 1))
+    (small_tree / "in" / "a.grain").write_bytes(codec.encode(face, EncodeSettings(quality=1)))
+    (small_tree / "in" / "below" / "c.grain").write_bytes(codec.encode(face, EncodeSettings(quality=1)))
     decoded = CliRunner().invoke(decode.main, ["--thumbnail", "-r", "in", "-O", "out", "-j", "2"])
     assert decoded.exit_code == 1 and "3 files: 2 done, 0 skipped, 1 failed" in decoded.output
     assert files(small_tree / "out") == {"a.png", "below/c.png"}

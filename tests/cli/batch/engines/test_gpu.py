@@ -11,15 +11,19 @@ import pytest
 import torch
 from click.testing import CliRunner
 from grain_codec.cli import decode, encode
-from grain_codec.cli.batch.conversion import DONE, FAILED, SKIPPED, Conversion, Outcome
+from grain_codec.cli.batch.conversion import Conversion
 from grain_codec.cli.batch.engines import gpu as gpu_engine
 from grain_codec.cli.batch.engines.gpu import run_on_gpu, suits_gpu
-from grain_codec.cli.batch.paths import Job
-from grain_codec.cli.batch.tasks import DecodeTask, EncodeTask, LazyModel, ModelUnavailable
+from grain_codec.cli.batch.job import DONE, FAILED, SKIPPED, Job, Outcome
+from grain_codec.cli.batch.tasks.decode import DecodeTask
+from grain_codec.cli.batch.tasks.encode import EncodeTask
+from grain_codec.cli.batch.tasks.model import ModelUnavailable
 from PIL import Image
 
 from grain_codec.codec import Codec
+from grain_codec.settings import DecodeSettings, EncodeSettings, ModelChoice
 
+ON_CPU = ModelChoice(device="cpu")
 STATUSES = [DONE, FAILED, SKIPPED, FAILED, DONE]
 
 
@@ -32,7 +36,7 @@ def job(folder: Path, name: str) -> Job:
 def jobs(codec: Codec, face: np.ndarray, tmp_path: Path) -> list[Job]:
     """A good file, a damaged one, one whose output exists, one that is missing, a good one."""
     jobs = [job(tmp_path, name) for name in ("good", "damaged", "taken", "missing", "last")]
-    return with_files(jobs, codec.encode_face(face, 2))
+    return with_files(jobs, codec.encode(face, EncodeSettings(quality=2)))
 
 
 @pytest.fixture
@@ -69,7 +73,7 @@ def check_outcomes(jobs: list[Job], conversion: Conversion) -> None:
 
 
 def test_decoding_gives_the_outcomes_of_single_conversions(jobs: list[Job]) -> None:
-    check_outcomes(jobs, Conversion(DecodeTask(LazyModel(device="cpu"), size=256), skip_existing=True))
+    check_outcomes(jobs, Conversion(task=DecodeTask(model=ON_CPU, size=256), skip_existing=True))
     assert Image.open(jobs[4].target).size == (256, 256)
 
 
@@ -77,8 +81,10 @@ def test_decoding_gives_the_outcomes_of_single_conversions(jobs: list[Job]) -> N
 def test_encoding_gives_the_outcomes_of_single_conversions(
     photographs: list[Job], small_weights: Path, carrier: str
 ) -> None:
-    task = EncodeTask(LazyModel(str(small_weights), "cpu"), carrier=carrier)
-    check_outcomes(photographs, Conversion(task, skip_existing=True))
+    task = EncodeTask(
+        model=ModelChoice(name=str(small_weights), device="cpu"), settings=EncodeSettings(carrier=carrier)
+    )
+    check_outcomes(photographs, Conversion(task=task, skip_existing=True))
 
 
 def test_encoding_asks_for_what_the_task_does(face: np.ndarray, tmp_path: Path) -> None:
@@ -87,10 +93,10 @@ def test_encoding_asks_for_what_the_task_does(face: np.ndarray, tmp_path: Path) 
     exif = Image.Exif()
     exif[0x013B] = "somebody"
     Image.fromarray(np.pad(face, ((0, 0), (0, 99), (0, 0)))).save(source, exif=exif)
-    task = EncodeTask(LazyModel(device="cpu"), max_bytes=400, crop="center", keep_metadata=True)
+    task = EncodeTask(model=ON_CPU, settings=EncodeSettings(max_bytes=400), crop="center", keep_metadata=True)
     together, alone = (Job(str(source), str(tmp_path / f"{name}.grain")) for name in ("together", "alone"))
-    [outcome] = run_on_gpu([together], Conversion(task), workers=1)
-    assert replace(Conversion(task)(alone), job=together, seconds=0) == replace(outcome, seconds=0)
+    [outcome] = run_on_gpu([together], Conversion(task=task), workers=1)
+    assert replace(Conversion(task=task)(alone), job=together, seconds=0) == replace(outcome, seconds=0)
     assert Path(together.target).read_bytes() == Path(alone.target).read_bytes()
     assert b"somebody" in Path(alone.target).read_bytes()
 
@@ -102,24 +108,27 @@ def test_notices_and_refusals_are_those_of_single_conversions(
     exif[0x013B] = "somebody"
     Image.fromarray(small_face).save(photographs[0].source, exif=exif)
     for most_bytes, status in ((None, DONE), (40, FAILED)):
-        task = EncodeTask(LazyModel(str(small_weights), "cpu"), max_bytes=most_bytes)
-        [outcome] = run_on_gpu(photographs[:1], Conversion(task, force=True), workers=1)
+        task = EncodeTask(
+            model=ModelChoice(name=str(small_weights), device="cpu"), settings=EncodeSettings(max_bytes=most_bytes)
+        )
+        [outcome] = run_on_gpu(photographs[:1], Conversion(task=task, force=True), workers=1)
         assert outcome.status == status and bool(outcome.notices or outcome.reason)
-        single = Conversion(task, force=True)(photographs[0])
+        single = Conversion(task=task, force=True)(photographs[0])
         assert replace(single, seconds=0) == replace(outcome, seconds=0)
 
 
 def test_a_picture_that_the_model_lacks_ends_the_run(jobs: list[Job]) -> None:
-    conversion = Conversion(DecodeTask(LazyModel(device="cpu"), picture="sketch"))
+    conversion = Conversion(task=DecodeTask(model=ON_CPU, settings=DecodeSettings(output="sketch")))
     with pytest.raises(ModelUnavailable, match="cannot draw"):
         list(run_on_gpu(jobs, conversion, workers=1))
 
 
 def test_only_single_faces_on_a_gpu_go_this_way() -> None:
-    on_gpu = LazyModel(device="cuda")
-    assert suits_gpu(DecodeTask(on_gpu)) and suits_gpu(EncodeTask(on_gpu))
-    assert not suits_gpu(DecodeTask(on_gpu, thumbnail=True)) and not suits_gpu(EncodeTask(on_gpu, align=True))
-    assert not suits_gpu(DecodeTask(LazyModel(device="cpu"))) and not suits_gpu(EncodeTask(LazyModel(device="cpu")))
+    on_gpu = ModelChoice(device="cuda")
+    assert suits_gpu(DecodeTask(model=on_gpu)) and suits_gpu(EncodeTask(model=on_gpu))
+    assert not suits_gpu(DecodeTask(model=on_gpu, thumbnail=True))
+    assert not suits_gpu(EncodeTask(model=on_gpu, align=True))
+    assert not suits_gpu(DecodeTask(model=ON_CPU)) and not suits_gpu(EncodeTask(model=ON_CPU))
 
 
 @pytest.mark.parametrize(
@@ -150,9 +159,11 @@ def test_a_folder_is_encoded_on_a_gpu(codec: Codec, faces: dict[str, np.ndarray]
     options = [str(tmp_path), "-r", "--device", "cuda", "--max-bytes", "300"]
     ended = CliRunner().invoke(encode.main, options, catch_exceptions=False)
     assert ended.exit_code == 0
-    expected = {name: codec.decode_face(codec.encode_face(pixels, max_bytes=300)) for name, pixels in faces.items()}
+    expected = {
+        name: codec.decode(codec.encode(pixels, EncodeSettings(max_bytes=300))) for name, pixels in faces.items()
+    }
     for number, name in enumerate(names):
         data = (tmp_path / f"{number:02}.grain").read_bytes()
-        drawn = codec.decode_face(data), expected[name]
+        drawn = codec.decode(data), expected[name]
         error, usual = (np.square(each.astype(float) - faces[name]).mean() for each in drawn)
         assert len(data) <= 300 and error < usual * 1.02

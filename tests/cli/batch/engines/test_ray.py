@@ -12,7 +12,6 @@ import pytest
 
 POISONED = '''
 import os, signal
-from grain_codec.cli.tasks import Converted
 
 def reverse(data, name):
     """Dies the first time that it meets poison."""

@@ -10,16 +10,16 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from grain_codec.cli.batch.conversion import Conversion, Outcome
+from grain_codec.cli.batch.conversion import Conversion
 from grain_codec.cli.batch.engines.workers import JOBS_UNREPORTED, run_on_workers
-from grain_codec.cli.batch.paths import Job
-from grain_codec.cli.batch.tasks import ModelUnavailable, RunImpossible
+from grain_codec.cli.batch.job import Job, Outcome, RunImpossible
+from grain_codec.cli.batch.tasks.model import ModelUnavailable
 
 from grain_codec.runtime.cores import available_cores
 
 TASKS = '''
 import os, signal, time
-from grain_codec.cli.tasks import Converted, ModelUnavailable
+from grain_codec.cli.batch.tasks.model import ModelUnavailable
 
 def reverse(data, name):
     """Slow for the first job, so that later ones are done before it."""
@@ -49,13 +49,15 @@ def sleep(data, name):
 
 
 @pytest.fixture
-def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Callable]:
-    """The functions above by name, in a module that other processes can import."""
-    (tmp_path / "tasks_of_workers.py").write_text(TASKS)
+def converting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function_task_source: str
+) -> Callable[[str], Conversion]:
+    """Conversions by the functions above, by name, in a module that other processes can import."""
+    (tmp_path / "tasks_of_workers.py").write_text(function_task_source + TASKS)
     monkeypatch.syspath_prepend(tmp_path)
     import tasks_of_workers
 
-    return lambda name: getattr(tasks_of_workers, name)
+    return lambda name: Conversion(task=tasks_of_workers.FunctionTask(getattr(tasks_of_workers, name)))
 
 
 @pytest.fixture
@@ -81,58 +83,58 @@ def statuses(outcomes: list[Outcome]) -> list[str]:
     return [outcome.status for outcome in outcomes]
 
 
-def test_outcomes_keep_the_order_of_the_jobs(task: Callable, jobs: Callable) -> None:
+def test_outcomes_keep_the_order_of_the_jobs(converting: Callable, jobs: Callable) -> None:
     todo = jobs(b"slow", *(b"%d!" % i for i in range(50)))
-    outcomes = list(run_on_workers(iter(todo), Conversion(task("reverse")), 2))
+    outcomes = list(run_on_workers(iter(todo), converting("reverse"), 2))
     assert [outcome.job for outcome in outcomes] == todo
     assert set(statuses(outcomes)) == {"done"}
     assert Path(todo[0].target).read_bytes() == b"wols" and Path(todo[42].target).read_bytes() == b"!14"
 
 
-def test_no_more_jobs_are_taken_than_can_be_reported_soon(task: Callable, jobs: Callable) -> None:
+def test_no_more_jobs_are_taken_than_can_be_reported_soon(converting: Callable, jobs: Callable) -> None:
     todo = jobs(b"slow", *[b"x"] * 200)
     taken = iter(todo)
-    with closing(run_on_workers(taken, Conversion(task("reverse")), 2)) as outcomes:
+    with closing(run_on_workers(taken, converting("reverse"), 2)) as outcomes:
         next(outcomes)
         assert 200 - len(list(taken)) <= JOBS_UNREPORTED * 2
 
 
-def test_a_worker_that_dies_costs_one_file(task: Callable, jobs: Callable) -> None:
+def test_a_worker_that_dies_costs_one_file(converting: Callable, jobs: Callable) -> None:
     todo = jobs(b"a", b"poison", *[b"b"] * 6, b"poison", b"c")
-    outcomes = list(run_on_workers(todo, Conversion(task("die_of_poison")), 2))
+    outcomes = list(run_on_workers(todo, converting("die_of_poison"), 2))
     assert [index for index, status in enumerate(statuses(outcomes)) if status == "failed"] == [1, 8]
     assert outcomes[1].reason == "the worker process died (SIGKILL)"
     assert all(Path(job.target).exists() for index, job in enumerate(todo) if index not in (1, 8))
 
 
-def test_workers_that_all_die_end_the_run(task: Callable, jobs: Callable) -> None:
+def test_workers_that_all_die_end_the_run(converting: Callable, jobs: Callable) -> None:
     with pytest.raises(RunImpossible, match=r"4 worker processes died .*\(exit code 7\)"):
-        list(run_on_workers(jobs(*[b"a"] * 20), Conversion(task("die")), 2))
+        list(run_on_workers(jobs(*[b"a"] * 20), converting("die"), 2))
 
 
-def test_a_model_that_cannot_be_loaded_ends_the_run(task: Callable, jobs: Callable) -> None:
+def test_a_model_that_cannot_be_loaded_ends_the_run(converting: Callable, jobs: Callable) -> None:
     with pytest.raises(ModelUnavailable, match="nobody: no such model"):
-        list(run_on_workers(jobs(b"a", b"b"), Conversion(task("lack_a_model")), 2))
+        list(run_on_workers(jobs(b"a", b"b"), converting("lack_a_model"), 2))
 
 
-def test_a_bug_is_one_files_failure(task: Callable, jobs: Callable) -> None:
-    (outcome,) = run_on_workers(jobs(b"a"), Conversion(task("fail")), 1)
+def test_a_bug_is_one_files_failure(converting: Callable, jobs: Callable) -> None:
+    (outcome,) = run_on_workers(jobs(b"a"), converting("fail"), 1)
     assert (outcome.status, outcome.reason) == ("failed", "KeyError: 'a bug'")
 
 
-def test_workers_share_the_cores(task: Callable, jobs: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_share_the_cores(converting: Callable, jobs: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     (todo,) = jobs(b"a")
-    list(run_on_workers([todo], Conversion(task("threads")), available_cores()))
+    list(run_on_workers([todo], converting("threads"), available_cores()))
     assert Path(todo.target).read_bytes() == b"1"
     assert "OMP_NUM_THREADS" not in os.environ
 
 
-def test_workers_that_are_busy_end_with_the_run(task: Callable, jobs: Callable) -> None:
+def test_workers_that_are_busy_end_with_the_run(converting: Callable, jobs: Callable) -> None:
     todo = jobs(b"a", b"b")
     started = time.monotonic()
     with pytest.raises(InterruptedError):
-        list(run_on_workers(_interrupted(iter(todo)), Conversion(task("sleep")), 2))
+        list(run_on_workers(_interrupted(iter(todo)), converting("sleep"), 2))
     assert time.monotonic() - started < 30
     assert not any(Path(job.target).exists() for job in todo)
 

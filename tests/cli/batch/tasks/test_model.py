@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import copy
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from grain_codec.cli.batch.tasks import LazyModel
+from grain_codec.cli.batch.tasks.decode import DecodeTask
+from grain_codec.cli.batch.tasks.model import load_codec
 
 from grain_codec.codec import load_model
+from grain_codec.settings import ModelChoice
 
 
 @pytest.fixture
@@ -24,13 +26,13 @@ def three_threads() -> Iterator[None]:
 
 @pytest.mark.usefixtures("three_threads")
 def test_a_small_model_gets_two_threads_of_the_command_line() -> None:
-    LazyModel(device="cpu").codec()
+    load_codec(ModelChoice(device="cpu"))
     assert torch.get_num_threads() == 2
 
 
 @pytest.mark.usefixtures("three_threads")
 def test_large_networks_are_left_to_torch(small_weights: Path) -> None:
-    LazyModel(str(small_weights), "cpu").codec()
+    load_codec(ModelChoice(name=str(small_weights), device="cpu"))
     assert torch.get_num_threads() == 3
 
 
@@ -41,8 +43,11 @@ def test_the_library_leaves_the_threads_alone() -> None:
 
 
 def test_another_process_loads_the_same_model_the_same_way() -> None:
-    model = LazyModel("face-1024", "cpu", "float32")
-    model.codec()
-    # A copy is made by the very method that a process's arguments travel by.
-    sent = copy.copy(model)
-    assert vars(sent) == vars(LazyModel("face-1024", "cpu", "float32")) and not sent.loaded
+    task = DecodeTask(model=ModelChoice(device="cpu", precision="float32"))
+    load_codec(task.model)
+    sent = pickle.dumps(task)
+    assert pickle.loads(sent) == task and len(sent) < 1000
+
+
+def test_a_model_is_loaded_once() -> None:
+    assert load_codec(ModelChoice(device="cpu")) is load_codec(ModelChoice(device="cpu"))

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
-from grain_codec.cli.batch.folders import Listing
-from grain_codec.cli.batch.tasks import RunImpossible
+from grain_codec.cli.batch.files.folders import Listing
+from grain_codec.cli.batch.job import RunImpossible
 
 from grain_codec.errors import GrainError
 
@@ -33,13 +33,13 @@ def without_file_scheme(path: str) -> str:
 
 
 def is_folder(url: str) -> bool:
-    """Whether there are objects below a URL; raises RunImpossible where its store cannot be asked."""
+    """Whether there are objects below a URL; raises RunImpossible where the store cannot be reached."""
     with _run_ending(), _opened_store(url) as (store, path):
-        return store.isdir(path)
+        return bool(store.isdir(path))
 
 
 def walk_url(root: str, accepts: Callable[[str], bool]) -> Iterator[Listing]:
-    """What `folders.walk` yields, for a URL; raises RunImpossible where its store cannot be asked."""
+    """What `folders.walk` yields, for a URL; raises RunImpossible where the store cannot be reached."""
     with _run_ending(), _opened_store(root) as (store, path):
         root = root.rstrip("/")
         for folder, _, names in store.walk(path):
@@ -49,9 +49,10 @@ def walk_url(root: str, accepts: Callable[[str], bool]) -> Iterator[Listing]:
 
 
 def size_of(url: str) -> int | None:
-    """The bytes of an object, None where the store does not tell; raises OSError."""
+    """Size of an object in bytes, None where the store does not tell; raises OSError."""
     with _opened_store(url) as (store, path):
-        return store.info(path)["size"]
+        size: int | None = store.info(path)["size"]
+        return size
 
 
 @contextmanager
@@ -64,11 +65,11 @@ def opened(url: str) -> Iterator[IO[bytes]]:
 def exists(url: str) -> bool:
     """Whether there is such an object; raises OSError."""
     with _opened_store(url) as (store, path):
-        return store.exists(path)
+        return bool(store.exists(path))
 
 
 def write_url(url: str, data: bytes, force: bool) -> None:
-    """Puts an object in one request, so that it is there as a whole or not at all.
+    """Stores an object in one request, so that it is there as a whole or not at all.
 
     Raises:
         FileExistsError: the object exists and `force` is not given.
@@ -80,7 +81,10 @@ def write_url(url: str, data: bytes, force: bool) -> None:
 
 @contextmanager
 def _opened_store(url: str) -> Iterator[tuple[AbstractFileSystem, str]]:
-    """What `_store` gives; the errors of all stores come as OSError with the URL and a reason."""
+    """The file system of a URL and the path in it, for a `with` statement that turns errors of stores into OSError.
+
+    These have the URL as their `filename`, and a reason.
+    """
     try:
         yield _store(url)
     except (RunImpossible, GrainError, FileExistsError):
@@ -89,13 +93,13 @@ def _opened_store(url: str) -> Iterator[tuple[AbstractFileSystem, str]]:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), url) from error
     except OSError as error:
         raise OSError(error.errno or errno.EIO, error.strerror or str(error), url) from error
-    except Exception as error:  # stores raise their libraries' own kinds
+    except Exception as error:  # Stores raise exceptions of their own libraries.
         raise OSError(errno.EIO, f"{type(error).__name__}: {error}", url) from error
 
 
 @contextmanager
 def _run_ending() -> Iterator[None]:
-    """Makes RunImpossible of OSError."""
+    """Turns OSError into RunImpossible."""
     try:
         yield
     except OSError as error:
@@ -111,7 +115,8 @@ def _store(url: str) -> tuple[AbstractFileSystem, str]:
     try:
         from fsspec.core import url_to_fs
 
-        return url_to_fs(url)
+        store, path = url_to_fs(url)
+        return store, path
     except ImportError as error:
         detail = f" ({error})" if "fsspec" not in str(error) else ""
         raise RunImpossible(f'{url}: URLs need fsspec{detail}; pip install "grain-codec[ray]"') from error

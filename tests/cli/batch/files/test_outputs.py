@@ -1,24 +1,13 @@
-"""Output names, what may be read, what may be overwritten, and outputs that appear whole or not at all."""
+"""What may be overwritten, and outputs that appear whole or not at all."""
 
 from __future__ import annotations
 
 import os
 import stat
-import tracemalloc
 from pathlib import Path
 
 import pytest
-from grain_codec.cli.batch import paths
-from grain_codec.cli.batch.paths import (
-    OutputExists,
-    UnusablePath,
-    check_target,
-    decoded_name,
-    encoded_name,
-    read_source,
-    shown,
-    write_target,
-)
+from grain_codec.cli.batch.files.outputs import OutputExists, check_target, write_target
 
 from grain_codec import whole_files
 
@@ -31,60 +20,6 @@ def no_links(monkeypatch: pytest.MonkeyPatch) -> None:
         raise PermissionError("no hard links here")
 
     monkeypatch.setattr(os, "link", refuse)
-
-
-@pytest.mark.parametrize(
-    ("name", "suffix", "expected"),
-    [
-        ("face.jpg", ".grain", "face.grain"),
-        ("face.jpg", ".grain.png", "face.grain.png"),
-        ("face", ".grain", "face.grain"),
-        ("my.holiday.jpeg", ".grain", "my.holiday.grain"),
-        (".hidden", ".grain", ".hidden.grain"),
-    ],
-)
-def test_encoded_names(name: str, suffix: str, expected: str) -> None:
-    assert encoded_name(name, suffix) == expected
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("face.grain", "face.png"),
-        ("face.grain.png", "face.png"),
-        ("FACE.GRAIN.PNG", "FACE.png"),
-        ("face.bin", "face.png"),
-        ("face", "face.png"),
-        (".grain", ".grain.png"),
-    ],
-)
-def test_decoded_names(name: str, expected: str) -> None:
-    assert decoded_name(name) == expected
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ("fa\u00e7e.jpg", "fa\u00e7e.jpg"),
-        ("two\nlines.jpg", "two\\nlines.jpg"),
-        ("\x1b[2Jcleared.jpg", "\\x1b[2Jcleared.jpg"),
-        (os.fsdecode(b"latin\xe9.jpg"), "latin\ufffd.jpg"),
-    ],
-)
-def test_names_are_shown_in_one_harmless_line(path: str, expected: str) -> None:
-    assert shown(path) == expected
-
-
-def test_folders_and_giants_are_no_sources(tmp_path: Path) -> None:
-    with pytest.raises(UnusablePath, match="folder"):
-        read_source(str(tmp_path))
-    giant = tmp_path / "giant"
-    with giant.open("wb") as file:
-        file.truncate(paths.MOST_INPUT_BYTES + 1)
-    with pytest.raises(UnusablePath, match="more than any picture"):
-        read_source(str(giant))
-    with pytest.raises(FileNotFoundError):
-        read_source(str(tmp_path / "missing"))
 
 
 def test_a_new_file_has_the_usual_permissions(tmp_path: Path) -> None:
@@ -102,14 +37,6 @@ def test_a_file_that_is_replaced_leaves_its_permissions(tmp_path: Path) -> None:
     (tmp_path / "face.png").chmod(0o600)
     write_target(str(tmp_path / "face.png"), b"new", force=True)
     assert stat.S_IMODE((tmp_path / "face.png").stat().st_mode) == 0o600
-
-
-def test_reading_takes_no_more_memory_than_there_are_bytes(tmp_path: Path) -> None:
-    (tmp_path / "small").write_bytes(b"face")
-    tracemalloc.start()
-    assert read_source(str(tmp_path / "small")) == b"face"
-    assert tracemalloc.get_traced_memory()[1] < 4 * paths.PIECE_BYTES
-    tracemalloc.stop()
 
 
 def test_a_name_that_cannot_be_is_refused_before_the_work(tmp_path: Path) -> None:

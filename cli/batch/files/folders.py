@@ -9,19 +9,19 @@ from dataclasses import dataclass, field
 
 ENCODED_SUFFIXES = (".grain", ".grain.png")
 MORE_IMAGE_SUFFIXES = {".avif", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jxl"}
-"""Images that cameras, phones and web sites save beside those that faces are trained on; what Pillow cannot
-read here is then a failed file and not one that is passed over."""
+"""Suffixes of further images that cameras, phones and web sites save. Where Pillow cannot read one of them, the user
+hears of a failed file, which would otherwise be passed over in silence."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Inputs that lie in one folder.
+    """The inputs that lie directly in one folder.
 
     Attributes:
-        folder: path of it.
+        folder: its path.
         below: its path relative to the folder that the user named, "" for that folder itself.
-        names: of the files in it, sorted.
-        passed_over: number of other files in it.
+        names: names of the inputs, sorted.
+        passed_over: number of other files.
         error: why the folder could not be listed.
     """
 
@@ -33,7 +33,7 @@ class Listing:
 
 
 def is_photograph(name: str) -> bool:
-    """Whether grain-encode takes a file of this name out of a folder: images, but no carriers."""
+    """Whether grain-encode takes a file of this name out of a folder: it takes images, but no carriers."""
     from grain_codec.formats.images.face_sets import SUFFIXES
 
     lower = name.lower()
@@ -41,14 +41,16 @@ def is_photograph(name: str) -> bool:
 
 
 def is_encoded(name: str) -> bool:
-    """Whether grain-decode takes a file of this name out of a folder: .grain and .grain.png."""
+    """Whether grain-decode takes a file of this name out of a folder: it takes .grain and .grain.png."""
     return name.lower().endswith(ENCODED_SUFFIXES)
 
 
 def expand_wildcards(argument: str) -> list[str]:
-    """What an argument matches, sorted, for shells that leave that to programs; itself if it is or matches nothing.
+    """The paths that an argument matches, sorted, since some shells leave wildcards to programs.
 
-    Example: "photos/*.jpg" -> ["photos/anna.jpg", "photos/ben.jpg"], unless there is a file named "*.jpg"
+    An argument that matches nothing, or is itself the name of a file, stands for itself.
+
+    Example: "photos/*.jpg" -> ["photos/anna.jpg", "photos/ben.jpg"]
     """
     if not glob.has_magic(argument) or os.path.lexists(argument):
         return [argument]
@@ -56,9 +58,9 @@ def expand_wildcards(argument: str) -> list[str]:
 
 
 def walk(root: str, accepts: Callable[[str], bool]) -> Iterator[Listing]:
-    """All folders of a tree, in sorted order, parents first; linked folders are not entered.
+    """All folders of a tree, in sorted order, parents first.
 
-    Links to files are files. What is neither a file nor a folder, such as a pipe, is never taken.
+    A link to a file counts as a file; a link to a folder is not followed. Pipes and devices are no inputs.
     """
     waiting = [""]
     while waiting:
@@ -88,8 +90,8 @@ def _list(folder: str, below: str, accepts: Callable[[str], bool]) -> tuple[List
 
 
 def _is_file_or_broken_link(entry: os.DirEntry[str]) -> bool:
-    """Whether a name is to be opened; a broken link is, so that the user hears of it."""
+    """Whether to open an entry of a folder: broken links too, so that the user hears of them."""
     try:
         return entry.is_file() or not os.path.exists(entry.path)
-    except OSError:  # a link to itself
+    except OSError:  # A link to itself.
         return True

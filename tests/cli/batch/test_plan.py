@@ -13,9 +13,10 @@ from pathlib import Path
 import click
 import pytest
 from grain_codec.cli.batch import collisions
-from grain_codec.cli.batch.folders import is_photograph
-from grain_codec.cli.batch.paths import Job, encoded_name
-from grain_codec.cli.batch.planning import Naming, plan_jobs
+from grain_codec.cli.batch.files.folders import is_photograph
+from grain_codec.cli.batch.files.names import encoded_name
+from grain_codec.cli.batch.job import Job
+from grain_codec.cli.batch.plan import Naming, Outputs, plan_jobs
 
 TO_GRAIN = Naming("image", is_photograph, lambda name: encoded_name(name, ".grain"))
 
@@ -32,21 +33,21 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def pairs(*inputs: str, output_dir: str | None = None) -> list[tuple[str, str]]:
     """Sources and targets of a plan with -r, as POSIX paths."""
-    plan = plan_jobs(inputs, None, output_dir, TO_GRAIN, recursive=True)
+    plan = plan_jobs(inputs, Outputs(folder=output_dir), TO_GRAIN, recursive=True)
     return [(Path(job.source).as_posix(), Path(job.target).as_posix()) for job in plan]
 
 
 def test_targets_lie_beside_their_sources() -> None:
-    jobs = plan_jobs(["a/face.jpg", "other.png"], None, None, TO_GRAIN)
+    jobs = plan_jobs(["a/face.jpg", "other.png"], Outputs(), TO_GRAIN)
     assert list(jobs) == [Job("a/face.jpg", os.path.join("a", "face.grain")), Job("other.png", "other.grain")]
 
 
 def test_output_names_the_only_target() -> None:
-    assert list(plan_jobs(["face.jpg"], "b/x.grain", None, TO_GRAIN)) == [Job("face.jpg", "b/x.grain")]
+    assert list(plan_jobs(["face.jpg"], Outputs("b/x.grain"), TO_GRAIN)) == [Job("face.jpg", "b/x.grain")]
 
 
 def test_output_folder_takes_all_targets() -> None:
-    jobs = plan_jobs(["a/face.jpg", "b/other.jpg"], None, "out", TO_GRAIN)
+    jobs = plan_jobs(["a/face.jpg", "b/other.jpg"], Outputs(folder="out"), TO_GRAIN)
     assert [job.target for job in jobs] == [os.path.join("out", "face.grain"), os.path.join("out", "other.grain")]
 
 
@@ -66,7 +67,7 @@ def test_folders_are_mirrored_under_the_output_folder(tree: Path, spelling: str)
 
 def test_a_plan_knows_its_size(tree: Path) -> None:
     (tree / "single.jpg").touch()
-    plan = plan_jobs(["single.jpg", "photos"], None, None, TO_GRAIN, recursive=True)
+    plan = plan_jobs(["single.jpg", "photos"], Outputs(), TO_GRAIN, recursive=True)
     assert (len(plan), plan.passed_over, plan.unlisted) == (4, 2, [])
     assert list(plan) == list(plan)
 
@@ -75,7 +76,7 @@ def test_a_plan_of_many_files_is_small(tmp_path: Path) -> None:
     for i in range(3000):
         (tmp_path / f"portrait_{i:04}.jpg").touch()
     tracemalloc.start()
-    plan = plan_jobs([str(tmp_path)], None, None, TO_GRAIN, recursive=True)
+    plan = plan_jobs([str(tmp_path)], Outputs(), TO_GRAIN, recursive=True)
     # Whatever else the process does meanwhile, imports included, is no part of a plan.
     ours = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*/cli/*")])
     tracemalloc.stop()
@@ -90,7 +91,7 @@ def test_wildcards_that_the_shell_left(tree: Path) -> None:
     ]
     assert pairs("nothing/*.jpg") == [("nothing/*.jpg", "nothing/*.grain")]
     with pytest.raises(click.UsageError, match="-O DIR for several"):
-        plan_jobs(["photos/*.*"], "one.grain", None, TO_GRAIN)
+        plan_jobs(["photos/*.*"], Outputs("one.grain"), TO_GRAIN)
 
 
 def test_a_file_with_wildcards_in_its_name_is_that_file(tree: Path) -> None:
@@ -120,12 +121,12 @@ def test_refused_before_any_work(
     tree: Path, sources: list[str], output: str | None, output_dir: str | None, text: str
 ) -> None:
     with pytest.raises(click.UsageError, match=text):
-        plan_jobs(sources, output, output_dir, TO_GRAIN)
+        plan_jobs(sources, Outputs(output, output_dir), TO_GRAIN)
 
 
 def test_a_folder_has_no_single_output(tree: Path) -> None:
     with pytest.raises(click.UsageError, match="-O DIR"):
-        plan_jobs(["photos"], "one.grain", None, TO_GRAIN, recursive=True)
+        plan_jobs(["photos"], Outputs("one.grain"), TO_GRAIN, recursive=True)
 
 
 def test_two_images_of_a_folder_with_one_output(tree: Path) -> None:
@@ -148,7 +149,7 @@ def test_an_input_is_known_under_its_other_names(tmp_path: Path, join: Callable[
     source.write_bytes(b"face")
     join(source, other)
     with pytest.raises(click.UsageError, match="is an input"):
-        plan_jobs([str(source)], str(other), None, TO_GRAIN)
+        plan_jobs([str(source)], Outputs(str(other)), TO_GRAIN)
 
 
 def test_an_output_folder_is_known_under_its_other_names(tmp_path: Path) -> None:
@@ -199,7 +200,7 @@ def test_terminals_are_refused(monkeypatch: pytest.MonkeyPatch, source: str, out
     for name in ("stdin", "stdout"):
         monkeypatch.setattr(sys, name, io.TextIOWrapper(Terminal()))
     with pytest.raises(click.UsageError, match=text):
-        plan_jobs([source], output, None, TO_GRAIN)
+        plan_jobs([source], Outputs(output), TO_GRAIN)
 
 
 def test_closed_streams_matter_where_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,5 +208,5 @@ def test_closed_streams_matter_where_they_are_needed(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(sys, name, None)
     for source, output in (("-", "x"), ("a.jpg", "-")):
         with pytest.raises(click.UsageError, match="is closed"):
-            plan_jobs([source], output, None, TO_GRAIN)
-    assert len(plan_jobs(["a.jpg"], "x", None, TO_GRAIN)) == 1
+            plan_jobs([source], Outputs(output), TO_GRAIN)
+    assert len(plan_jobs(["a.jpg"], Outputs("x"), TO_GRAIN)) == 1

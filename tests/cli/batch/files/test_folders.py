@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from grain_codec.cli.batch.folders import expand_wildcards, is_encoded, is_photograph, walk
+from grain_codec.cli.batch.files.folders import expand_wildcards, is_encoded, is_photograph, walk
 
 
 def taken(root: Path) -> list[str]:
@@ -81,7 +81,7 @@ def test_a_folder_that_cannot_be_listed_does_not_hide_the_others(tmp_path: Path)
     # Root may list everything; nobody may not.
     script = (
         "import os, sys\n"
-        "from grain_codec.cli.batch.folders import is_photograph, walk\n"
+        "from grain_codec.cli.batch.files.folders import is_photograph, walk\n"
         "is_photograph('what it imports may be in a folder of root')\n"
         "if os.getuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "for listing in walk(sys.argv[1], is_photograph): print(listing.below, listing.names, listing.error)\n"

@@ -1,0 +1,91 @@
+"""The task of grain-decode: a .grain file or a carrier to a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from grain_codec.cli.batch.files.inputs import check_source, read_source
+from grain_codec.cli.batch.files.names import shown
+from grain_codec.cli.batch.tasks.model import load_codec, load_file_codec
+from grain_codec.cli.batch.tasks.task import Converted, Task
+from grain_codec.formats.alignment.cropping import empty_canvas, paste
+from grain_codec.formats.alignment.placement import Alignment, find_alignment
+from grain_codec.formats.container import Chunk
+from grain_codec.formats.images.metadata import for_decoding
+from grain_codec.formats.images.reading import read_photo, resize_square
+from grain_codec.formats.images.writing import ALPHA_FORMATS, write_image
+
+from grain_codec.codec import FaceFile, Pixels
+from grain_codec.runtime.pipeline import Read
+from grain_codec.settings import DecodeSettings, ModelChoice
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What goes around the samples of a face.
+
+    Attributes:
+        chunks: metadata of the encoded file.
+        place: where the face is put in a photo; None leaves it alone.
+    """
+
+    chunks: tuple[Chunk, ...]
+    place: Alignment | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodeTask(Task[FaceFile, Surroundings, Pixels]):
+    """Draws the face of an encoded file.
+
+    Attributes:
+        image_format: Pillow's name of the format that is written.
+        size: side to which the face is resized, in pixels.
+        thumbnail: the LR image is written, which needs no network.
+        strip_metadata: writes no EXIF and XMP.
+        paste: puts the face where it was, in an empty picture of the photo's size.
+        canvas: puts the face where it was, in the photo at this path.
+    """
+
+    model: ModelChoice = field(default_factory=ModelChoice)
+    settings: DecodeSettings = field(default_factory=DecodeSettings)
+    image_format: str = "PNG"
+    size: int | None = None
+    thumbnail: bool = False
+    strip_metadata: bool = False
+    paste: bool = False
+    canvas: str | None = None
+
+    @property
+    def takes_one_face(self) -> bool:
+        """Whether networks take one face of each source, so that computing batches on a GPU pays."""
+        return not self.thumbnail
+
+    def read(self, data: bytes, name: str) -> Read[FaceFile, Surroundings]:
+        """See `Task.read`; without torch, it takes milliseconds to refuse a damaged file."""
+        file = load_file_codec(self.model).read(data, self.settings.fine_quality)
+        place = find_alignment(file.chunks) if self.paste or self.canvas is not None else None
+        if self.canvas is not None:
+            check_source(self.canvas)
+        return Read(file, Surroundings(file.chunks, place))
+
+    def compute(self, inputs: Sequence[FaceFile]) -> list[Pixels]:
+        """See `Task.compute`; pixels are uint8 `[S, S, 3]`."""
+        if self.thumbnail:
+            return [load_file_codec(self.model).lr_image(file) for file in inputs]
+        return list(load_codec(self.model).draw([file.symbols for file in inputs], self.settings.output))
+
+    def finish(self, kept: Surroundings, output: Pixels) -> Converted:
+        """See `Task.finish`."""
+        pixels = output if self.size is None else resize_square(output, self.size)
+        if kept.place is not None:
+            pixels = paste(pixels, kept.place, self._canvas(kept.place))
+        chunks = () if self.strip_metadata else kept.chunks
+        metadata, notices = for_decoding(chunks, self.image_format)
+        return Converted(write_image(pixels, self.image_format, metadata), notices)
+
+    def _canvas(self, place: Alignment) -> Pixels:
+        """The picture around the face, uint8 `[height, width, 3 or 4]`."""
+        if self.canvas is None:
+            return empty_canvas(place, transparent=self.image_format in ALPHA_FORMATS)
+        return read_photo(read_source(self.canvas), shown(self.canvas))

@@ -1,0 +1,114 @@
+"""The task of grain-encode: a photograph to one or more encoded faces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from grain_codec.cli.batch.job import RunImpossible
+from grain_codec.cli.batch.tasks.model import load_codec, load_file_codec
+from grain_codec.cli.batch.tasks.task import Converted, Task
+from grain_codec.formats.alignment import face_finder
+from grain_codec.formats.alignment.cropping import cut
+from grain_codec.formats.images.metadata import for_encoding
+from grain_codec.formats.images.reading import open_picture, read_face, read_photo
+from PIL import Image
+
+from grain_codec.errors import GrainError, TooLarge
+from grain_codec.models.family import Code
+from grain_codec.runtime.encode_pipeline import FaceToEncode
+from grain_codec.runtime.pipeline import Read
+from grain_codec.settings import EncodeSettings, ModelChoice
+
+MISPLACED = "the face is not where an aligned photograph has it; --align finds and crops it"
+
+
+Faces = tuple[FaceToEncode, ...]
+Notices = tuple[str, ...]
+Files = tuple[bytes, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodeTask(Task[Faces, Notices, Files]):
+    """Encodes the face of a photograph, or several faces.
+
+    Attributes:
+        crop: how a photograph that is not square is cut, "center" or "top"; None refuses it.
+        align: finds the face, and cuts it out as FFHQ does.
+        face: which face is taken, counted from the largest, 1; None takes each.
+        check_alignment: gives a notice where the face of a photograph that is not aligned here lies elsewhere than
+            FFHQ has it.
+    """
+
+    model: ModelChoice = field(default_factory=ModelChoice)
+    settings: EncodeSettings = field(default_factory=EncodeSettings)
+    crop: str | None = None
+    keep_metadata: bool = False
+    keep_gps: bool = False
+    align: bool = False
+    face: int | None = 1
+    check_alignment: bool = False
+
+    @property
+    def takes_one_face(self) -> bool:
+        """Whether networks take one face of each source, so that computing batches on a GPU pays."""
+        return not self.align
+
+    def read(self, data: bytes, name: str) -> Read[Faces, Notices]:
+        """See `Task.read`."""
+        picture = open_picture(data, name)
+        chunks, notices = for_encoding(picture, self.keep_metadata, self.keep_gps)
+        settings = replace(self.settings, chunks=(*self.settings.chunks, *chunks))
+        if self.align:
+            return Read(self._aligned(picture, name, settings), notices)
+        pixels = read_face(picture, name, self._image_size(), self.crop)
+        if self.check_alignment and face_finder.available() and face_finder.is_misplaced(pixels):
+            notices += (MISPLACED,)
+        return Read((FaceToEncode(pixels, settings),), notices)
+
+    def compute(self, inputs: Sequence[Faces], code: Code[Any] | None = None) -> list[Files | GrainError]:
+        """See `Task.compute`.
+
+        Args:
+            code: what entropy-codes symbols in other processes; None codes them here.
+        """
+        codec = load_codec(self.model)
+        faces = [face for each in inputs for face in each]
+        encoded: list[bytes | TooLarge] = []
+        # A photograph of many people is not encoded as one large batch: the memory would not hold it.
+        for start in range(0, len(faces), len(inputs)):
+            batch = faces[start : start + len(inputs)]
+            encoded += codec.encode_batch([face.pixels for face in batch], [face.settings for face in batch], code)
+        remaining = iter(encoded)
+        return [_files_or_error([next(remaining) for _ in each]) for each in inputs]
+
+    def finish(self, kept: Notices, output: Files) -> Converted:
+        """See `Task.finish`."""
+        return Converted(output[0], kept, output[1:])
+
+    def _aligned(self, picture: Image.Image, name: str, settings: EncodeSettings) -> Faces:
+        """The wanted faces of a photograph; the chunks of each say where it was."""
+        photo, size = read_photo(picture, name), self._image_size()
+        try:
+            places = face_finder.find_faces(photo, self.face)
+        except face_finder.FaceFinderMissing as error:
+            raise RunImpossible(str(error)) from error
+        return tuple(
+            FaceToEncode(cut(photo, place, size), replace(settings, chunks=(*settings.chunks, place.to_chunk())))
+            for place in places
+        )
+
+    def _image_size(self) -> int:
+        """Side of the faces that the model takes, in pixels."""
+        return load_file_codec(self.model).spec.image_size
+
+
+def _files_or_error(encoded: list[bytes | TooLarge]) -> Files | TooLarge:
+    """The files of all faces of a photograph, or why one of them has none."""
+    files = []
+    for each in encoded:
+        if isinstance(each, TooLarge):
+            return each
+        files.append(each)
+    return tuple(files)

@@ -1,0 +1,59 @@
+"""What a command does to a file, in three steps that may run in different processes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from grain_codec.errors import GrainError
+from grain_codec.runtime.pipeline import Read
+
+Input = TypeVar("Input")
+Kept = TypeVar("Kept")
+Output = TypeVar("Output")
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What a task makes of a file.
+
+    Attributes:
+        data: bytes of the output.
+        notices: what the user should know of it.
+        further: bytes of further outputs, in order.
+    """
+
+    data: bytes
+    notices: tuple[str, ...] = ()
+    further: tuple[bytes, ...] = ()
+
+
+class Task(ABC, Generic[Input, Kept, Output]):
+    """Makes outputs of sources; can be pickled.
+
+    Every source goes through `read`, `compute` and `finish` once. One process does the three in turn, or worker
+    processes read and finish while one process computes batches of inputs. What `read` keeps for `finish` travels
+    between processes and should be small.
+    """
+
+    @abstractmethod
+    def read(self, data: bytes, name: str) -> Read[Input, Kept]:
+        """Does everything that comes before the networks.
+
+        Args:
+            data: all bytes of the source.
+            name: what error texts call it.
+
+        Raises:
+            GrainError: the source cannot be converted.
+        """
+
+    @abstractmethod
+    def compute(self, inputs: Sequence[Input]) -> Sequence[Output | GrainError]:
+        """Runs the networks on one or more inputs; gives the output of each, or why there is none."""
+
+    @abstractmethod
+    def finish(self, kept: Kept, output: Output) -> Converted:
+        """Makes the bytes of the file that is written."""
