@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Generic, Self, TypeVar
 
 from grain_codec.runtime.cores import available_cores
-from grain_codec.runtime.worker_pool import PoolBroken, WorkerPool
+from grain_codec.runtime.worker_pool import PoolBroken, WorkerPool, in_order
 
 READ_AHEAD = 3
 """Batches whose sources are read before their turn."""
@@ -60,19 +60,12 @@ class Finished(Generic[Source]):
 
 @dataclass
 class _Entry(Generic[Source]):
-    """One source on its way: what was read of it, or why it failed."""
+    """One source on its way: what was read and computed of it, or why it failed."""
 
     source: Source
     kept: Any = None
+    result: Any = None
     error: Exception | None = None
-
-
-@dataclass
-class _Batch(Generic[Source]):
-    """Sources that were read together; `results` waits for those that did not fail, in their order."""
-
-    entries: list[_Entry[Source]] = field(default_factory=list)
-    results: Callable[[], Iterable[Any]] = tuple
 
 
 class Pipeline:
@@ -119,86 +112,59 @@ class Pipeline:
         Raises:
             PoolBroken: the workers die whatever they do.
         """
-        computed = self._computed(sources, read, start)
+        ahead = in_order(self.executor, read, sources, READ_AHEAD * self.batch_size)
+        computed = self._computed(ahead, start)
         if write is None:
-            for entry, result in computed:
-                yield Finished(entry.source, result, entry.error)
+            for entry in computed:
+                yield Finished(entry.source, entry.result, entry.error)
             return
         waiting: deque[tuple[Source, Future[Any]]] = deque()
-        for entry, result in computed:
-            waiting.append((entry.source, self._written(write, entry, result)))
+        for entry in computed:
+            waiting.append((entry.source, self._written(write, entry)))
             while len(waiting) > WRITE_BEHIND * max(self.workers, 1):
                 yield _finished(*waiting.popleft())
         while waiting:
             yield _finished(*waiting.popleft())
 
-    def _written(self, write: Callable[[Source, Kept, Any], Any], entry: _Entry[Source], result: Any) -> Future[Any]:
+    def _computed(
+        self, ahead: Iterator[tuple[Source, Future[Read[Any, Any]]]], start: Callable[..., Any]
+    ) -> Iterator[_Entry[Source]]:
+        """Sources with their results; as many batches are under way at once as there are slots."""
+        under_way: deque[tuple[list[_Entry[Source]], Callable[[], Iterable[Any]]]] = deque()
+        while batch := list(islice(ahead, self.batch_size)):
+            entries = [_entry(source, future) for source, future in batch]
+            inputs = [future.result().input for entry, (_, future) in zip(entries, batch) if entry.error is None]
+            under_way.append((entries, start(inputs) if inputs else tuple))
+            if len(under_way) == self.slots:
+                yield from _with_results(*under_way.popleft())
+        while under_way:
+            yield from _with_results(*under_way.popleft())
+
+    def _written(self, write: Callable[..., Any], entry: _Entry[Source]) -> Future[Any]:
         """The future of an output; that of a source that failed has failed already."""
         if entry.error is None:
-            return self.executor.submit(write, entry.source, entry.kept, result)
+            return self.executor.submit(write, entry.source, entry.kept, entry.result)
         failed: Future[Any] = Future()
         failed.set_exception(entry.error)
         return failed
 
-    def _computed(
-        self, sources: Iterable[Source], read: Callable[[Source], Read[Any, Any]], start: Callable[..., Any]
-    ) -> Iterator[tuple[_Entry[Source], Any]]:
-        """Sources with their results; as many batches are under way at once as there are slots."""
-        ahead = self._read_ahead(sources, read)
-        under_way: deque[_Batch[Source]] = deque()
-        while batch := self._next_batch(ahead, start):
-            under_way.append(batch)
-            if len(under_way) == self.slots:
-                yield from _results(under_way.popleft())
-        while under_way:
-            yield from _results(under_way.popleft())
 
-    def _read_ahead(
-        self, sources: Iterable[Source], read: Callable[[Source], Read[Any, Any]]
-    ) -> Iterator[tuple[Source, Future[Read[Any, Any]]]]:
-        """Sources and what workers will have read of each, some batches ahead of whoever takes them."""
-        remaining = iter(sources)
-        ahead: deque[tuple[Source, Future[Read[Any, Any]]]] = deque()
-
-        def submit(count: int) -> None:
-            ahead.extend((source, self.executor.submit(read, source)) for source in islice(remaining, count))
-
-        submit(READ_AHEAD * self.batch_size)
-        while ahead:
-            yield ahead.popleft()
-            submit(1)
-
-    def _next_batch(
-        self, ahead: Iterator[tuple[Source, Future[Read[Any, Any]]]], start: Callable[..., Any]
-    ) -> _Batch[Source] | None:
-        """Starts to compute the next batch; None at the end."""
-        batch = _Batch[Source]()
-        inputs: list[Any] = []
-        while len(inputs) < self.batch_size and len(batch.entries) < READ_AHEAD * self.batch_size:
-            taken = next(ahead, None)
-            if taken is None:
-                break
-            source, future = taken
-            error = _error_of(future)
-            if error is None:
-                found = future.result()
-                inputs.append(found.input)
-                batch.entries.append(_Entry(source, found.kept))
-            else:
-                batch.entries.append(_Entry(source, error=error))
-        if inputs:
-            batch.results = start(inputs)
-        return batch if batch.entries else None
+def _entry(source: Source, future: Future[Read[Any, Any]]) -> _Entry[Source]:
+    """A source that was read."""
+    error = _error_of(future)
+    return _Entry(source, error=error) if error else _Entry(source, future.result().kept)
 
 
-def _results(batch: _Batch[Source]) -> Iterator[tuple[_Entry[Source], Any]]:
-    """The sources of a batch in order, with their results."""
-    results = iter(batch.results())
-    for entry in batch.entries:
+def _with_results(entries: list[_Entry[Source]], wait: Callable[[], Iterable[Any]]) -> Iterator[_Entry[Source]]:
+    """The sources of a batch in order, when those that did not fail have their results."""
+    results = iter(wait())
+    for entry in entries:
         result = next(results) if entry.error is None else None
         if isinstance(result, Exception):
-            entry.error, result = result, None
-        yield entry, result
+            entry.error = result
+        else:
+            entry.result = result
+        yield entry
 
 
 def _finished(source: Source, future: Future[Any]) -> Finished[Source]:
