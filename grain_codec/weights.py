@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -27,7 +26,7 @@ from grain_codec.models.spec import Spec
 from grain_codec.whole_files import whole_file
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
     from grain_codec.models.networks import ReciprocalNetworks
 
@@ -41,9 +40,6 @@ MOST_FILE_BYTES = 1 << 29
 
 MOST_HEADER_BYTES = 1 << 20
 """Bound on the header of a weights file, which names the tensors; the published model needs a fifth of it."""
-
-MOST_NAMED = 3
-"""Number of tensors that an error names; it counts the others."""
 
 _NETWORKS = "networks."
 _DRAWING = ("networks.prior.", "networks.fusion.")
@@ -214,6 +210,8 @@ def load_networks(model: ModelFile) -> ReciprocalNetworks:
     """
     import torch
 
+    from grain_codec.models.tensor_files import check_tensors
+
     family = family_of(model.spec)
     state = {
         name.removeprefix(_NETWORKS): tensor.astype(np.float32) if tensor.dtype == np.float16 else tensor
@@ -229,30 +227,6 @@ def load_networks(model: ModelFile) -> ReciprocalNetworks:
     networks = family.build_networks(model.spec, model.modules)
     networks.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in state.items()})
     return networks.eval().requires_grad_(False)
-
-
-def check_tensors(
-    found: Mapping[str, npt.NDArray[Any] | Tensor], wanted: Mapping[str, npt.NDArray[Any] | Tensor], source: str
-) -> None:
-    """Refuses tensors that are not exactly the ones wanted, by name and shape.
-
-    Args:
-        source: what they come from, for the text.
-
-    Raises:
-        WrongModel: the text names the missing ones, else those left over, else those of another shape.
-    """
-    missing = [name for name in wanted if name not in found]
-    extra = [name for name in found if name not in wanted]
-    misshapen = [
-        f"{name} is {list(found[name].shape)}, not {list(wanted[name].shape)}"
-        for name in wanted
-        if name in found and tuple(found[name].shape) != tuple(wanted[name].shape)
-    ]
-    for fault, names in (("lacks", missing), ("has the unknown", extra), ("has the wrong shape:", misshapen)):
-        if names:
-            others = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-            raise WrongModel(f"{source}: {fault} {', '.join(names[:MOST_NAMED])}{others}")
 
 
 def network_tensors(networks: nn.ModuleDict) -> dict[str, npt.NDArray[Any]]:

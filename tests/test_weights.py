@@ -19,7 +19,6 @@ from grain_codec.models.grain2022.networks import Grain2022
 from grain_codec.models.grain2022.spec import Grain2022Spec
 from grain_codec.weights import (
     ModelFile,
-    check_tensors,
     find_model,
     fingerprint_of,
     load_networks,
@@ -126,17 +125,6 @@ def test_a_missing_tensor_is_named(tmp_path: Path):
     path = write_model(tmp_path, model.spec, tensors, "")
     with pytest.raises(WrongModel, match="lacks rescaling.analysis_basis"):
         load_networks(read_model(path))
-
-
-def test_tensors_are_named_by_what_is_wrong_with_them():
-    wanted = {name: np.zeros(2) for name in ("a", "b", "c", "d", "e")}
-    check_tensors(wanted, dict(wanted), "file")
-    with pytest.raises(WrongModel, match="^file: lacks b, c, d and 1 more$"):
-        check_tensors({"a": np.zeros(2), "x": np.zeros(2)}, wanted, "file")
-    with pytest.raises(WrongModel, match="^file: has the unknown x$"):
-        check_tensors({**wanted, "x": np.zeros(2)}, wanted, "file")
-    with pytest.raises(WrongModel, match=r"^file: has the wrong shape: c is \[2, 1\], not \[2\]$"):
-        check_tensors({**wanted, "c": np.zeros((2, 1))}, wanted, "file")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from grain_codec.codec import file_codec, load_model
 from grain_codec.models.grain2022.checkpoints import OFFICIAL_NAMES
 from grain_codec.models.grain2022.networks import Grain2022
 from grain_codec.weights import find_model, read_model
@@ -22,6 +23,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory; `models` in it is the user's folder of models."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GRAIN_MODELS", str(tmp_path / "models"))
+    # Models are kept by their names, and another test may have put another file there.
+    load_model.cache_clear()
+    file_codec.cache_clear()
     return tmp_path
 
 

@@ -1,27 +1,28 @@
-"""Official checkpoints of the published model -> the tensors of a weights file.
+"""Imports the official checkpoints of the published model as the tensors of a weights file.
 
-What is read: the files of the three modules, with their state under `state_dict`, or under `state_dict1`,
-`state_dict2`, `state_dict3` as the last training stage saves them; and the generator's file in the layout of the
-rosinality implementation, `{"g_ema": ..., "latent_avg": ...}`. Names may begin with `module.`, as they do
-after training on several GPUs. Nothing in a file is run: only tensors and plain values are read.
+The files of the three modules have their state under `state_dict`, or under `state_dict1`, `state_dict2` and
+`state_dict3` when the last training stage has saved them. The generator's file has the layout of the rosinality
+implementation, `{"g_ema": ..., "latent_avg": ...}`. Names may begin with `module.`, as they do after training on
+several GPUs. Nothing in a file is run: only tensors and plain values are read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from grain_codec.errors import WrongModel
-from grain_codec.models.face1024.networks import build_networks
+from grain_codec.models.grain2022.networks import Grain2022
 from grain_codec.models.grain2022.spec import Grain2022Spec
-from grain_codec.models.registry import read_spec
-from grain_codec.models.tensor_files import PARALLEL_PREFIX, read_content
-from grain_codec.weights import check_tensors
+from grain_codec.models.spec import read_fields
+from grain_codec.models.tensor_files import check_tensors, read_content, state_in
 
 OFFICIAL_FOLDER = "pretrained_models"
 STATE_KEYS = ("state_dict", "state_dict1", "state_dict2", "state_dict3")
@@ -31,13 +32,13 @@ MEAN_CODE = "latent_avg"
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Paths of the files; None for those that are not at hand.
+    """Paths of the files; None stands for a file that the user does not have.
 
     Attributes:
-        invrrdb: of the rescaling module.
-        codestylegan: of the prior module; its generator is used where `stylegan` is None.
-        fusion: of the fusion module.
-        stylegan: of the pretrained generator, with its mean code.
+        invrrdb: the rescaling module.
+        codestylegan: the prior module; its generator is used where `stylegan` is None.
+        fusion: the fusion module.
+        stylegan: the pretrained generator, with its mean code.
     """
 
     invrrdb: Path | None = None
@@ -52,7 +53,7 @@ OFFICIAL_NAMES = {
     "fusion": ("Fusion_model.pt", "best_Fusion_model.pt"),
     "stylegan": ("stylegan2-ffhq-config-f.pt",),
 }
-"""Names of the files as they are published, and as the last training stage saves them."""
+"""Each file's name as it is published, and as the last training stage saves it."""
 
 
 def find_checkpoints(folder: Path) -> Checkpoints:
@@ -74,19 +75,20 @@ def find_checkpoints(folder: Path) -> Checkpoints:
 
 def import_checkpoints(
     files: Checkpoints, spec: Grain2022Spec | None = None
-) -> tuple[Grain2022Spec, dict[str, np.ndarray]]:
-    """Reads the files that are at hand.
+) -> tuple[Grain2022Spec, dict[str, npt.NDArray[np.float32]]]:
+    """Reads the files.
 
     Args:
-        spec: sizes of the model; None takes what a file's own `opts` say, and else those of the published one.
+        files: any that make a model, or the generator's alone, which is of use in training.
+        spec: sizes of the model; None takes those in a file's `opts`, and else those of the published one.
 
     Returns:
-        The spec, and the tensors `networks.*` of as many modules as there are files for, in float32. The
-        generator's file alone is read too; the spec has the name NAME-generator then.
+        The spec, and the tensors `networks.*` of the modules that there are files for. With the generator's file
+        alone, the spec has the name NAME-generator.
 
     Raises:
-        WrongModel: a file cannot be read, or a tensor is missing, unknown or of another shape; the text names
-            it. Or a file is missing without which the others are no model.
+        WrongModel: a file cannot be read, or one is missing without which the others make no model; or a tensor
+            is missing, unknown or of another shape. The text names the file and the tensor.
     """
     paths = {kind: path for kind, path in vars(files).items() if path is not None}
     _check_completeness(set(paths))
@@ -95,10 +97,10 @@ def import_checkpoints(
     if set(paths) == {"stylegan"}:
         spec = replace(spec, name=f"{spec.name}-generator")
     with torch.device("meta"):
-        blueprint = build_networks(spec).state_dict()
+        blueprint = Grain2022(spec).state_dict()
     tensors: dict[str, Tensor] = {}
     for kind, content in contents.items():
-        for prefix, found in _parts(kind, content, "stylegan" in paths, spec, paths[kind]):
+        for prefix, found in _parts(kind, content, "stylegan" in paths, spec, paths[kind]).items():
             wanted = {name.removeprefix(prefix): value for name, value in blueprint.items() if name.startswith(prefix)}
             check_tensors(found, wanted, str(paths[kind]))
             tensors.update((prefix + name, value) for name, value in found.items())
@@ -106,44 +108,24 @@ def import_checkpoints(
 
 
 def _parts(
-    kind: str, content: dict, generator_apart: bool, spec: Grain2022Spec, path: Path
-) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    """What a file has for the networks: tensors, and where they belong as a prefix of their names."""
-    state = _state(content, GENERATOR_KEY if kind == "stylegan" else None, path)
+    kind: str, content: Mapping[str, Any], generator_apart: bool, spec: Grain2022Spec, path: Path
+) -> dict[str, dict[str, Tensor]]:
+    """The tensors in a file's content, by where they belong: a prefix of the names of the networks' tensors."""
+    keys = (GENERATOR_KEY,) if kind == "stylegan" else STATE_KEYS
+    state = state_in(content, path, *keys)
+    state.pop(MEAN_CODE, None)
     if kind == "stylegan":
-        yield "prior.decoder.", state
-        yield "prior.latent_avg", {"": _mean_code(content, spec, path)}
-    elif kind == "codestylegan" and generator_apart:
-        # The codes were trained with the pretrained generator; its own file has it with its mean code.
-        yield (
-            "prior.encoder.",
-            {name.removeprefix("encoder."): value for name, value in state.items() if not name.startswith("decoder.")},
-        )
-    elif kind == "codestylegan":
-        yield "prior.", {**state, MEAN_CODE: _mean_code(content, spec, path)}
-    else:
-        yield ("rescaling." if kind == "invrrdb" else "fusion."), state
+        return {"prior.decoder.": state, "prior.latent_avg": {"": _mean_code(content, spec, path)}}
+    if kind == "codestylegan" and generator_apart:
+        # The codes were trained with the pretrained generator, which its own file has together with its mean code.
+        codes = {name: value for name, value in state.items() if not name.startswith("decoder.")}
+        return {"prior.encoder.": {name.removeprefix("encoder."): value for name, value in codes.items()}}
+    if kind == "codestylegan":
+        return {"prior.": {**state, MEAN_CODE: _mean_code(content, spec, path)}}
+    return {"rescaling." if kind == "invrrdb" else "fusion.": state}
 
 
-def _state(content: dict, key: str | None, path: Path) -> dict[str, Tensor]:
-    """The state dict in a file's content, without what training on several GPUs puts before its names.
-
-    Args:
-        key: what it lies under; None for one of STATE_KEYS, or for a file that is nothing else.
-    """
-    keys = STATE_KEYS if key is None else (key,)
-    inner = next((content[key] for key in keys if isinstance(content.get(key), Mapping)), content)
-    state = {
-        str(name).removeprefix(PARALLEL_PREFIX): value
-        for name, value in inner.items()
-        if isinstance(value, Tensor) and name != MEAN_CODE
-    }
-    if not state:
-        raise WrongModel(f"{path}: holds no state dict")
-    return state
-
-
-def _mean_code(content: dict, spec: Grain2022Spec, path: Path) -> Tensor:
+def _mean_code(content: Mapping[str, Any], spec: Grain2022Spec, path: Path) -> Tensor:
     """The generator's mean code, `[code_channels]`."""
     found = content.get(MEAN_CODE)
     if not isinstance(found, Tensor):
@@ -152,19 +134,18 @@ def _mean_code(content: dict, spec: Grain2022Spec, path: Path) -> Tensor:
     return found.squeeze()
 
 
-def _spec_of(contents: Collection[dict]) -> Grain2022Spec:
-    """The spec that a file of our own training states; official files state none."""
+def _spec_of(contents: Collection[Mapping[str, Any]]) -> Grain2022Spec:
+    """The spec in a file of our own training; official files have none, and are of the published sizes."""
     for content in contents:
         options = content.get("opts")
-        if isinstance(options, Mapping) and isinstance(options.get("spec"), str):
-            spec = read_spec(options["spec"])
-            if isinstance(spec, Grain2022Spec):
-                return spec
+        text = options.get("spec") if isinstance(options, Mapping) else None
+        if isinstance(text, str) and read_fields(text).get("family") == Grain2022Spec.family:
+            return Grain2022Spec.from_json(text)
     return Grain2022Spec()
 
 
 def _check_completeness(kinds: set[str]) -> None:
-    """Refuses sets of files that make no model; the generator's alone is something by itself."""
+    """Refuses sets of files that make no model, except for the generator's file alone."""
     if kinds == {"stylegan"}:
         return
     if "invrrdb" not in kinds:
