@@ -59,7 +59,10 @@ def clean(xmp: bytes, keep_gps: bool) -> bytes:
     Raises:
         Corrupt: it is no XMP, too large or nested too deeply.
     """
-    cleaned = _Cleaner(keep_gps).run(xmp) if len(xmp) <= MOST_BYTES else xmp
+    if len(xmp) > MOST_BYTES:
+        raise Corrupt(f"the XMP has {len(xmp)} bytes, more than {MOST_BYTES}")
+    text, properties = _cleaned(_Parser().parse(xmp), keep_gps)
+    cleaned = text.encode() if properties else b""
     # The new packet can be longer than the old one, because it escapes more characters.
     if len(cleaned) > MOST_BYTES:
         raise Corrupt(f"the XMP has {len(cleaned)} bytes, more than {MOST_BYTES}")
@@ -68,31 +71,22 @@ def clean(xmp: bytes, keep_gps: bool) -> bytes:
 
 @dataclass
 class _Element:
-    """An element that is being read.
+    """An element of the document; `content` are its texts and the elements within it, in order."""
 
-    Attributes:
-        written: pieces of the new packet before the element.
-        properties: kept properties before the element.
-        text: the text in the element so far.
-    """
-
-    written: int
-    properties: int
-    text: list[str] = field(default_factory=list)
+    name: str
+    attributes: list[tuple[str, str]]
+    content: list[str | _Element] = field(default_factory=list)
 
 
-class _Cleaner:
-    """Writes a new packet while it parses the old one."""
+class _Parser:
+    """Reads a packet into elements."""
 
-    def __init__(self, keep_gps: bool):
-        self._keep_gps = keep_gps
-        self._written: list[str] = []
-        self._open: list[_Element] = []
-        self._properties = 0
-        self._left_out_at: int | None = None
+    def __init__(self) -> None:
+        self._root = _Element("", [])
+        self._open = [self._root]
 
-    def run(self, xmp: bytes) -> bytes:
-        """The new packet; see `clean`."""
+    def parse(self, xmp: bytes) -> _Element:
+        """The outermost element; raises Corrupt where there is no XMP."""
         # This encoding overrules the one that the document declares.
         parser = expat.ParserCreate("utf-8")
         parser.buffer_text, parser.buffer_size = True, MOST_BYTES
@@ -104,60 +98,54 @@ class _Cleaner:
             parser.Parse(xmp.strip(b"\0 \t\r\n"), True)
         except expat.ExpatError as error:
             raise Corrupt(f"the XMP cannot be read: {error}") from error
-        return "".join(self._written).encode() if self._properties else b""
+        [outermost] = [part for part in self._root.content if isinstance(part, _Element)]
+        return outermost
 
     def _refuse_document_type(self, *_: object) -> None:
         raise Corrupt("the XMP has a document type, which XMP has not")
 
     def _start(self, name: str, attributes: list[str]) -> None:
-        """Handles the start of an element; `attributes` are names and values by turns."""
-        if not self._open and _local(name) not in ("xmpmeta", "xapmeta", "RDF"):
+        """Opens an element; `attributes` are names and values by turns."""
+        if len(self._open) == 1 and _local(name) not in ("xmpmeta", "xapmeta", "RDF"):
             raise Corrupt("the XMP does not start as such")
-        if len(self._open) == MOST_DEPTH:
+        if len(self._open) > MOST_DEPTH:
             raise Corrupt(f"the XMP has more than {MOST_DEPTH} elements within each other")
-        self._open.append(_Element(len(self._written), self._properties))
-        if self._left_out_at is not None:
-            return
-        if not self._keeps(name):
-            self._left_out_at = len(self._open)
-            return
-        self._properties += _local(name) not in _STRUCTURE
-        self._written.append(f"<{name}")
-        for attribute, value in zip(attributes[::2], attributes[1::2], strict=True):
-            self._attribute(attribute, value)
-        self._written.append(">")
-
-    def _attribute(self, name: str, value: str) -> None:
-        """Handles an attribute of an element that is kept."""
-        is_property = not _ABOUT_THE_PACKET.search(name)
-        if _local(name) == "xmptk" or (is_property and not self._keeps(name)) or _holds_picture(value):
-            return
-        self._properties += is_property
-        self._written.append(f" {name}={quoteattr(value)}")
+        element = _Element(name, list(zip(attributes[::2], attributes[1::2])))
+        self._open[-1].content.append(element)
+        self._open.append(element)
 
     def _text(self, text: str) -> None:
-        """Handles text; what only indents elements is left out."""
-        if self._left_out_at is None and not text.isspace():
-            self._open[-1].text.append(text)
-            self._written.append(escape(text, {"\r": "&#13;"}))
+        if not text.isspace():
+            self._open[-1].content.append(text)
 
     def _end(self, name: str) -> None:
-        """Handles the end of an element."""
-        depth, element = len(self._open), self._open.pop()
-        if self._left_out_at is not None:
-            self._left_out_at = None if self._left_out_at == depth else self._left_out_at
-        elif _holds_picture("".join(element.text)):
-            del self._written[element.written :]
-            self._properties = element.properties
-        elif self._written[-1] == ">":  # The element is empty.
-            self._written[-1] = "/>"
-        else:
-            self._written.append(f"</{name}>")
+        self._open.pop()
 
-    def _keeps(self, name: str) -> bool:
-        """Whether a property of this name is kept."""
-        local = _local(name)
-        return not _OF_THE_ORIGINAL.search(local) and (self._keep_gps or not _POSITION.search(local))
+
+def _cleaned(element: _Element, keep_gps: bool) -> tuple[str, int]:
+    """The text of an element without what is left out, and how many properties are left in it."""
+    text = "".join(part for part in element.content if isinstance(part, str))
+    if not _is_kept(element.name, keep_gps) or _holds_picture(text):
+        return "", 0
+    start, content, properties = f"<{element.name}", [], int(_local(element.name) not in _STRUCTURE)
+    for name, value in element.attributes:
+        is_property = not _ABOUT_THE_PACKET.search(name)
+        if _local(name) == "xmptk" or (is_property and not _is_kept(name, keep_gps)) or _holds_picture(value):
+            continue
+        properties += is_property
+        start += f" {name}={quoteattr(value)}"
+    for part in element.content:
+        # Parsers would turn a bare carriage return into a line feed.
+        inner, found = (escape(part, {"\r": "&#13;"}), 0) if isinstance(part, str) else _cleaned(part, keep_gps)
+        content.append(inner)
+        properties += found
+    return f"{start}>{''.join(content)}</{element.name}>" if any(content) else f"{start}/>", properties
+
+
+def _is_kept(name: str, keep_gps: bool) -> bool:
+    """Whether a property of this name may be kept."""
+    local = _local(name)
+    return not _OF_THE_ORIGINAL.search(local) and (keep_gps or not _POSITION.search(local))
 
 
 def _local(name: str) -> str:
