@@ -35,8 +35,7 @@ MODELS_VARIABLE = "GRAIN_MODELS"
 """Environment variable that names the folder of the user's weights files, instead of the usual one."""
 
 FINGERPRINT_BYTES = 3
-MOST_FILE_BYTES = 1 << 29
-"""Bound on the size of a weights file; the published model takes 330 MB in float32."""
+MOST_FILE_BYTES = 1 << 29  # Bound on the size of a weights file; the published model takes 330 MB in float32.
 
 MOST_HEADER_BYTES = 1 << 20
 """Bound on the header of a weights file, which names the tensors; the published model needs a fifth of it."""

@@ -1,7 +1,5 @@
 """Parts that the networks share: cells, residual blocks, and rounding that lets a gradient through."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 Tensors = Mapping[str, npt.NDArray[Any]]
 """Arrays of a weights file by name: `networks.*` for the networks, `tables.*` for the integer tables."""
 
-Rows = dict[str, str | int | float]
-"""What there is to say of a file, by label."""
+Rows = dict[str, str | int | float]  # What there is to say of a file, by label.
 
 
 class Symbols(Protocol):
@@ -70,11 +69,7 @@ class Coder(ABC, Generic[S]):
 
     @abstractmethod
     def decode(self, payload: Payload) -> S:
-        """The symbols of a payload.
-
-        Raises:
-            Corrupt: the payload is not exactly what `encode` gives for some symbols.
-        """
+        """The symbols of a payload. Raises Corrupt: the payload is not exactly what `encode` gives for some symbols."""
 
     @abstractmethod
     def to_lr_image(self, symbols: S, payload: Payload | None = None) -> npt.NDArray[np.uint8]:
@@ -102,8 +97,7 @@ class Coder(ABC, Generic[S]):
         """What there is to say of a face's symbols."""
 
 
-Code = Callable[[Sequence[S]], Iterable[Payload]]
-"""Entropy-codes some faces, in whichever processes."""
+Code = Callable[[Sequence[S]], Iterable[Payload]]  # Entropy-codes some faces, in whichever processes.
 
 
 @dataclass(frozen=True)
@@ -190,11 +184,7 @@ class ModelFamily(ABC, Generic[SpecType, S]):
 
 
 def tensor_of(tensors: Tensors, name: str) -> npt.NDArray[Any]:
-    """An array of a weights file.
-
-    Raises:
-        WrongModel: there is none of this name.
-    """
+    """An array of a weights file. Raises WrongModel: there is none of this name."""
     if name not in tensors:
         raise WrongModel(f"the tensor {name} is missing")
     return tensors[name]

@@ -1,7 +1,5 @@
 """Which pictures a model's modules can draw: `fused`, `rescaled` and `prior`, with the paper's names."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 
 from torch import Tensor, nn

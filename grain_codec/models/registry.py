@@ -1,7 +1,5 @@
 """Which families of models there are. A new family is entered here, and nowhere else."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from grain_codec.errors import WrongModel
@@ -12,8 +10,7 @@ from grain_codec.models.spec import FIRST_FAMILY, Spec, read_fields
 
 AnyFamily = ModelFamily[Any, Any]
 
-FAMILIES: dict[str, AnyFamily] = {}
-"""The families by name."""
+FAMILIES: dict[str, AnyFamily] = {}  # The families by name.
 
 
 def register(family: AnyFamily) -> None:

@@ -4,8 +4,6 @@ Each family of models has a spec class of its own. The JSON of a spec, which tra
 names the family as `family`; that of the first family has no such entry.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import re
@@ -14,11 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from grain_codec.errors import WrongModel
 
-MOST_ENTRIES = 16
-"""Bound on the length of every list in a spec."""
-
-FIRST_FAMILY = "face-1024"
-"""The family of a JSON that names none."""
+MOST_ENTRIES = 16  # Bound on the length of every list in a spec.
+FIRST_FAMILY = "face-1024"  # The family of a JSON that names none.
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 

@@ -1,7 +1,5 @@
 """Tensors in files of others and of our own: safetensors, and PyTorch files that are read without running them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,8 @@ from torch import Tensor
 
 from grain_codec.errors import WrongModel
 
-PARALLEL_PREFIX = "module."
-"""What training on several GPUs puts before the names of tensors."""
-
-MOST_NAMED = 3
-"""Number of tensors that an error names; it counts the others."""
+PARALLEL_PREFIX = "module."  # What training on several GPUs puts before the names of tensors.
+MOST_NAMED = 3  # Number of tensors that an error names; it counts the others.
 
 
 def read_content(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:

@@ -9,8 +9,6 @@ draws at once.
     pixels = wait()                          # uint8 [B, S, S, 3]
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,11 +23,8 @@ from grain_codec.codec import Codec
 WaitForPixels = Callable[[], npt.NDArray[np.uint8]]
 """Waits for a batch and gives its pixels, uint8 `[B, S, S, 3]`, which a later batch overwrites."""
 
-GPU_SLOTS = 2
-"""Batches that may be on the GPU at once: one is drawn while the one before it is copied back."""
-
-WARM_UPS = 3
-"""Runs before a graph is captured, in which libraries choose algorithms and kernels are compiled."""
+GPU_SLOTS = 2  # Batches that may be on the GPU at once: one is drawn while the one before it is copied back.
+WARM_UPS = 3  # Runs before a graph is captured, in which libraries choose algorithms and kernels are compiled.
 
 
 class BatchRenderer:

@@ -1,7 +1,5 @@
 """How many processes at once are worth their while."""
 
-from __future__ import annotations
-
 import os
 
 

@@ -7,8 +7,6 @@
 Importing this loads no torch: workers do without it.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,8 +19,7 @@ from grain_codec.codec import Codec, Pixels, file_codec
 from grain_codec.errors import NotGrain
 from grain_codec.runtime.pipeline import Finished, Kept, Pipeline, Read, Source
 
-MOST_BYTES = 1 << 24
-"""Bound on what is read of one file; a .grain file has at most one sixteenth of it."""
+MOST_BYTES = 1 << 24  # Bound on what is read of one file; a .grain file has at most one sixteenth of it.
 
 Record = npt.NDArray[Any]
 

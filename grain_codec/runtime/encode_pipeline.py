@@ -8,8 +8,6 @@ on a GPU the networks take far less time than that. Only a search for nearer sym
             print(face.source, face.result or face.error)
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial

@@ -4,8 +4,6 @@ What waits between the steps is bounded, results come in the order of the source
 source's alone.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -16,11 +14,8 @@ from typing import Any, Generic, Self, TypeVar
 from grain_codec.runtime.cores import available_cores
 from grain_codec.runtime.worker_pool import PoolBroken, WorkerPool, in_order
 
-READ_AHEAD = 3
-"""Batches whose sources are read before their turn."""
-
-WRITE_BEHIND = 2
-"""Outputs for each worker that may wait to be written."""
+READ_AHEAD = 3  # Batches whose sources are read before their turn.
+WRITE_BEHIND = 2  # Outputs for each worker that may wait to be written.
 
 THREADS_WITHOUT_WORKERS = 2
 

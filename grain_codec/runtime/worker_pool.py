@@ -9,8 +9,6 @@ process was running fails, with `WorkerDied`, and a new process takes its place:
 anywhere there may be one that exhausts the memory.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import pickle
@@ -32,8 +30,7 @@ from typing import Any, ParamSpec, TypeVar
 from grain_codec.errors import GrainError
 from grain_codec.runtime.cores import available_cores
 
-MOST_LOSSES = 3
-"""Processes that may die in a row without any of them finishing a function."""
+MOST_LOSSES = 3  # Processes that may die in a row without any of them finishing a function.
 
 SECONDS_TO_STOP = 5
 

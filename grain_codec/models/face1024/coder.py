@@ -1,7 +1,5 @@
 """Symbols of face-1024 to payload and LR image and back: levels, range coded under the model's tables."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -73,11 +71,7 @@ class Face1024Coder(Coder[Face1024Symbols]):
 
 
 def symbol_tables(tensors: Tensors) -> SymbolTables:
-    """The tables of the entropy coder.
-
-    Raises:
-        WrongModel: one is missing.
-    """
+    """The tables of the entropy coder. Raises WrongModel: one is missing."""
     tables: dict[str, npt.NDArray[Any]] = {name: tensor_of(tensors, f"tables.{name}") for name in _SYMBOL_TABLES}
     return SymbolTables(**tables)
 

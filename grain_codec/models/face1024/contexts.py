@@ -5,8 +5,6 @@ sorts the ratio of that sum to the expected one into classes. All of it is integ
 computes the same.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -17,11 +15,8 @@ from grain_codec.coding.grid import GRID
 
 CELLS = GRID * GRID
 SCALES_PER_OCTAVE = 8
-LEAST_SCALE_OCTAVE = -6
-"""Scale index 0 stands for an expected magnitude of 2 ** LEAST_SCALE_OCTAVE levels."""
-
-EXPECTED_UNIT = 256
-"""Expected magnitudes are whole multiples of 1 / EXPECTED_UNIT level."""
+LEAST_SCALE_OCTAVE = -6  # Scale index 0 stands for an expected magnitude of 2 ** LEAST_SCALE_OCTAVE levels.
+EXPECTED_UNIT = 256  # Expected magnitudes are whole multiples of 1 / EXPECTED_UNIT level.
 
 RATIO_BOUNDS = ((1, 4), (2, 5), (3, 5), (5, 6), (6, 5), (7, 4), (3, 1))
 """Bounds, as fractions, between the eight classes of the ratio of found to expected magnitude."""
@@ -30,8 +25,7 @@ CLASSES = len(RATIO_BOUNDS) + 1
 COMPONENT_BANDS = (1, 4, 12)
 """First components of the second, third, ... band of detail components; each band has a context table."""
 
-THUMBNAIL_GROUP = 16
-"""Thumbnail components that share one context."""
+THUMBNAIL_GROUP = 16  # Thumbnail components that share one context.
 
 
 Ints = npt.NDArray[np.int64]
@@ -166,8 +160,7 @@ def _interleaved_cells() -> list[Ints]:
 
 _INTERLEAVED = _interleaved_cells()
 _PRIOR = EXPECTED_UNIT // 4
-_EIGHTHS = (256, 279, 304, 332, 362, 395, 431, 470)
-"""2 ** (k / 8) in 1/256."""
+_EIGHTHS = (256, 279, 304, 332, 362, 395, 431, 470)  # 2 ** (k / 8) in 1/256.
 
 _EXPECTED = np.array(
     [max(1, (_EIGHTHS[index % 8] << (index // 8)) * EXPECTED_UNIT >> (8 - LEAST_SCALE_OCTAVE)) for index in range(256)],

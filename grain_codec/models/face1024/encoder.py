@@ -19,8 +19,7 @@ NOISIEST_BASE = 33
 """Largest base of an LR image that the encoder makes, so that it shows the face at about 28 dB and better."""
 
 MOST_PAYLOAD = largest_payload(NOISIEST_BASE)
-MOST_FILE_BYTES = 1 << 24
-"""More than any file of either carrier."""
+MOST_FILE_BYTES = 1 << 24  # More than any file of either carrier.
 
 FaceRequest = Request[Face1024Symbols]
 

@@ -8,8 +8,6 @@ The prior starts from 16x16 cells, and perceptual distances reward a pattern tha
 see it at once. So the module subtracts what neighbouring cells have in common before it adds the result.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 import torch.nn.functional as F

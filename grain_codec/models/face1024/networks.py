@@ -4,8 +4,6 @@
 `fusion` draws from the features of both.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

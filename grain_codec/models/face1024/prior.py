@@ -6,8 +6,6 @@ generator enlarges the map by inverse Haar transforms; its layers are modulated 
 draws to the interpolated view. The fusion module reads the generator's features at each scale.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

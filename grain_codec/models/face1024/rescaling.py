@@ -10,8 +10,6 @@ Only whole levels steer the entropy coder; predictions only change pixels. So tw
 the last bit read the same symbols from a file.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,8 +31,7 @@ from grain_codec.models.blocks import (
 )
 from grain_codec.models.face1024.spec import Face1024Spec
 
-BASIS_SCALE = 1 << 14
-"""The thumbnail's mean and basis are stored as whole multiples of 1 / BASIS_SCALE."""
+BASIS_SCALE = 1 << 14  # The thumbnail's mean and basis are stored as whole multiples of 1 / BASIS_SCALE.
 
 DETAIL_ROUNDING = 0.36
 THUMBNAIL_ROUNDING = 0.42

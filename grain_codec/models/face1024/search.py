@@ -8,8 +8,6 @@ and lowers the temperature until the choice is certain (stochastic Gumbel anneal
 so that the file fills the bytes that it may have.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,27 +19,16 @@ from torch import Tensor
 from grain_codec.models.face1024.rescaling import Rescaling
 from grain_codec.models.face1024.symbols import Face1024Symbols, SymbolCoder
 
-ITERATIONS = (0, 12, 30, 60, 100, 150, 210, 280, 360, 450)
-"""Iterations of the search at each effort from 0 to 9."""
+ITERATIONS = (0, 12, 30, 60, 100, 150, 210, 280, 360, 450)  # Iterations of the search at each effort from 0 to 9.
 
 LEARNING_RATE = 0.05
-WARMEST, COLDEST = 0.6, 0.08
-"""Temperatures of the choice between two levels at the start and at the end."""
+WARMEST, COLDEST = 0.6, 0.08  # Temperatures of the choice between two levels at the start and at the end.
 
-NOISE = 0.2
-"""Factor on the Gumbel noise. Full noise would need more iterations than a search has."""
-
-FIRST_PRICE = 0.08
-"""Squared error, in squared quantiser steps, that one more bit must save at the start."""
-
-PRICE_SLOPE = 5.0
-"""The price is multiplied by the ratio of the payload's length to its limit, to the power of this."""
-
-CHECK_EVERY = 15
-"""Iterations after which the levels are rounded and compared with the best so far."""
-
-COMPARED_SIDE = 256
-"""Side in pixels at which every iteration computes errors; candidates are compared at full size."""
+NOISE = 0.2  # Factor on the Gumbel noise. Full noise would need more iterations than a search has.
+FIRST_PRICE = 0.08  # Squared error, in squared quantiser steps, that one more bit must save at the start.
+PRICE_SLOPE = 5.0  # The price is multiplied by the ratio of the payload's length to its limit, to the power of this.
+CHECK_EVERY = 15  # Iterations after which the levels are rounded and compared with the best so far.
+COMPARED_SIDE = 256  # Side in pixels at which every iteration computes errors; candidates are compared at full size.
 
 PRICED_LEVELS = 14
 """Number of magnitudes, from 0, that have a price of their own; larger ones are priced as the last of these."""

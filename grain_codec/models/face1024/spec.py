@@ -1,7 +1,5 @@
 """The geometry of a face-1024 model."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self

@@ -30,8 +30,7 @@ from grain_codec.models.face1024.spec import Face1024Spec
 
 Floats = npt.NDArray[np.float64]
 
-ANCHOR_SPACING = 8
-"""Fine qualities between two rows of base scales; between them the scales are interpolated."""
+ANCHOR_SPACING = 8  # Fine qualities between two rows of base scales; between them the scales are interpolated.
 
 MOST_SCALE = 127
 
@@ -114,11 +113,7 @@ class SymbolCoder:
         return self._written([(group.coded(), group.scales) for group in self._groups_of(symbols)])
 
     def decode(self, payload: bytes, fine_quality: int) -> Face1024Symbols:
-        """The symbols of a payload.
-
-        Raises:
-            Corrupt: the payload is not exactly what `encode` gives for some symbols.
-        """
+        """The symbols of a payload. Raises Corrupt: the payload is not exactly what `encode` gives for some symbols."""
         decoder = RangeDecoder(payload)
         thumbnail = np.zeros(self.spec.thumbnail_components, np.int64)
         details = np.zeros((CELLS, self.spec.detail_components), np.int64)

@@ -1,7 +1,5 @@
 """The thumbnail that a face's symbols transmit, drawn in integers."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +10,7 @@ from grain_codec.coding.integer_tables import check_types
 from grain_codec.errors import WrongModel
 from grain_codec.models.face1024.spec import Face1024Spec
 
-STEP_UNIT = 1 << 16
-"""Quantiser steps of the thumbnail are whole multiples of 1 / STEP_UNIT of the image range."""
+STEP_UNIT = 1 << 16  # Quantiser steps of the thumbnail are whole multiples of 1 / STEP_UNIT of the image range.
 
 TABLE_TYPES: dict[str, type[np.generic]] = {"mean": np.int32, "basis": np.int16, "steps": np.int32}
 
@@ -39,11 +36,7 @@ class ThumbnailTables:
     steps: npt.NDArray[np.int32]
 
     def check(self, spec: Face1024Spec) -> None:
-        """Refuses tables of the wrong shape or type.
-
-        Raises:
-            WrongModel: naming the table.
-        """
+        """Refuses tables of the wrong shape or type. Raises WrongModel: naming the table."""
         shapes = {
             "mean": (LR_SAMPLES,),
             "basis": (spec.thumbnail_components, LR_SAMPLES),

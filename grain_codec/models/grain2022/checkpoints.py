@@ -6,8 +6,6 @@ implementation, `{"g_ema": ..., "latent_avg": ...}`. Names may begin with `modul
 several GPUs. Nothing in a file is run: only tensors and plain values are read.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,11 +55,7 @@ OFFICIAL_NAMES = {
 
 
 def find_checkpoints(folder: Path) -> Checkpoints:
-    """The files with official names in a folder, or in `pretrained_models` in it.
-
-    Raises:
-        WrongModel: there is none.
-    """
+    """The files with official names in a folder, or in `pretrained_models` in it. Raises WrongModel: there is none."""
     for place in (folder, folder / OFFICIAL_FOLDER):
         found = {
             kind: next((place / name for name in names if (place / name).is_file()), None)

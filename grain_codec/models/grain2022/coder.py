@@ -1,7 +1,5 @@
 """Symbols of the published kind to payload and LR image and back: all 768 samples are free, and coded losslessly."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

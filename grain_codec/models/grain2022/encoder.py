@@ -1,7 +1,5 @@
 """Encoder of the published kind: one pass and one quality, whatever quality or effort is asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

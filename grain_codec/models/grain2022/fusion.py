@@ -1,7 +1,5 @@
 """The upscaling priors decoding module: features of the rescaling and the prior module -> the final face."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

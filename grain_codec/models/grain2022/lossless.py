@@ -8,8 +8,6 @@ made nearby, and the mixture's weights follow how well each width has done (Baye
 share of the first weights, Herbster and Warmuth 1998).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -30,23 +28,18 @@ FIRST_WEIGHTS = (
 
 _WEIGHT_BITS = 16
 _COVARIANCE_BITS = 40
-_FIRST_COVARIANCE = 1 << 24
-"""How fast the weights follow an image at first: less is slower."""
-
-_ERROR_BITS = 3
-"""Predictions, errors and widths count in 1/8 level."""
+_FIRST_COVARIANCE = 1 << 24  # How fast the weights follow an image at first: less is slower.
+_ERROR_BITS = 3  # Predictions, errors and widths count in 1/8 level.
 
 _FIRST_ERROR = 6 << _ERROR_BITS
 _LEAST_ERROR = 10
 _WIDTHS = np.array([40, 57, 80, 113, 160, 226, 320], np.int64)
 """Widths of the mixture in 1/64 of the error to be expected."""
 
-_SHARE_BITS = 6
-"""Of the mixture's weights, 1 / 2**6 goes back to where they started after every sample."""
+_SHARE_BITS = 6  # Of the mixture's weights, 1 / 2**6 goes back to where they started after every sample.
 
 _DENSITY_BITS = 20
-_TOTAL_BITS = 20
-"""Frequencies of the 256 levels add up to 1 << 20 at most."""
+_TOTAL_BITS = 20  # Frequencies of the 256 levels add up to 1 << 20 at most.
 
 Code = Callable[[np.ndarray, int], int]
 """Given cumulative frequencies `[257]` and a level, writes it; or reads one whatever the level given."""

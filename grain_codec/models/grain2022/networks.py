@@ -7,8 +7,6 @@ program differs in three ways, which `official_quirks` brings back: the LR image
 being rounded, the generator draws fresh noise, and samples of pictures are cut to 8 bits instead of rounded.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import NamedTuple
 

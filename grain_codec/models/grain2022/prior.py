@@ -1,7 +1,5 @@
 """The scale-specific generative prior module: feature maps -> W+ codes -> a generated face and its features."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 
@@ -9,8 +7,7 @@ from grain_codec.models.grain2022.layers import leaky_convolutions
 from grain_codec.models.grain2022.spec import Grain2022Spec
 from grain_codec.models.grain2022.stylegan2 import StyleGAN2Generator
 
-COARSE_BLOCKS = 3
-"""Style blocks that all look at 16x16; each size above it has one more."""
+COARSE_BLOCKS = 3  # Style blocks that all look at 16x16; each size above it has one more.
 
 
 class StyleBlock(nn.Module):

@@ -4,8 +4,6 @@ Invertible is meant of the pair: encoder and decoder are two convolutional netwo
 to be each other's inverse.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,11 +12,8 @@ from grain_codec.coding.grid import GRID
 from grain_codec.models.grain2022.layers import RRDB, conv3x3, leaky_convolutions, light_rrdb
 from grain_codec.models.grain2022.spec import Grain2022Spec
 
-LIGHT_SCALES = 2
-"""Sizes, the largest ones, at which the decoder's blocks are the light ones."""
-
-LEVELS = 255
-"""The largest 8-bit sample."""
+LIGHT_SCALES = 2  # Sizes, the largest ones, at which the decoder's blocks are the light ones.
+LEVELS = 255  # The largest 8-bit sample.
 
 
 def quantise(lr: Tensor, additive_noise: bool = False) -> Tensor:

@@ -1,7 +1,5 @@
 """The geometry of a model of the published kind."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -4,8 +4,6 @@ Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN". Sta
 of the rosinality implementation, in which the generator's weights for faces are passed on.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch
@@ -23,8 +21,7 @@ CHANNELS = {4: 512, 8: 512, 16: 512, 32: 512, 64: 512, 128: 256, 256: 128, 512: 
 
 LEAKY_SLOPE = 0.2
 EPSILON = 1e-8
-FEATURE_MAPS = 3
-"""How many of the generator's finest feature maps are handed out."""
+FEATURE_MAPS = 3  # How many of the generator's finest feature maps are handed out.
 
 STANDARD_DEVIATION_GROUP = 4
 
