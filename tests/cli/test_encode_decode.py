@@ -18,6 +18,7 @@ from grain_codec.cli import decode, encode, info
 from PIL import Image
 
 import grain_codec.codec
+from grain_codec.codec import Codec
 from grain_codec.models.face1024.family import Face1024Family
 from grain_codec.settings import EncodeSettings
 from grain_codec.weights import find_model
@@ -214,6 +215,21 @@ def test_damaged_files_are_named(folder: Path) -> None:
     for line, name in zip(lines, ("flipped.grain", "cut.grain", "notes.txt")):
         assert line.startswith(f"grain-decode: {name}: ")
     assert names(folder) == before | {"out"} and names(folder / "out") == {"face.png"}
+
+
+@pytest.mark.parametrize("carrier", ["grain", "png"])
+def test_a_damaged_file_is_refused_without_torch(folder: Path, codec: Codec, face: np.ndarray, carrier: str) -> None:
+    data = codec.encode(face, EncodeSettings(carrier=carrier))
+    Path("cut.grain").write_bytes(data[:-5])
+    code = (
+        "import sys; from grain_codec.cli.decode import main\n"
+        "try: main()\n"
+        "except SystemExit as end: print(end.code, 'torch' in sys.modules)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "cut.grain", "--device", "cpu"], capture_output=True, text=True, check=False
+    )
+    assert ended.stdout == "1 False\n" and ended.stderr.startswith("grain-decode: cut.grain: ")
 
 
 def test_output_folder_is_made(folder: Path, fake: FakeCodec) -> None:
