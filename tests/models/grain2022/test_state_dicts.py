@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,10 +23,10 @@ from grain_codec.training.judges.identity_network import IRSE50
 PUBLISHED = json.loads(Path(__file__).with_name("state_dicts.json").read_text(encoding="utf-8"))
 """Shape by key of each published file."""
 
-NETWORKS: dict[str, type[nn.Module]] = {
-    "invRRDB": InvRRDB,
-    "codeStyleGAN": GenerativePrior,
-    "Fusion": Fusion,
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "invRRDB": partial(InvRRDB, Grain2022Spec()),
+    "codeStyleGAN": partial(GenerativePrior, Grain2022Spec()),
+    "Fusion": partial(Fusion, Grain2022Spec()),
     "invRRDB_patch_discriminator": PatchDiscriminator,
     "stylegan2_discriminator": StyleGAN2Discriminator,
     "ir_se50": IRSE50,
