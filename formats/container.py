@@ -34,10 +34,9 @@ The bytes "face" at fine quality 22 under the weights a1b2c3, without and with a
     8a 47 52 4e 11 16 a1 b2 c3 04 66 61 63 65 02 02 49 49 4c 7e 1e
 """
 
-from __future__ import annotations
-
 import zlib
 from dataclasses import dataclass
+from typing import Self
 
 from grain_codec.errors import BadImage, Corrupt, NotGrain, Truncated, UnsupportedVersion
 
@@ -47,9 +46,7 @@ CHUNKS_FOLLOW = 1
 FINGERPRINT_BYTES = 3
 MOST_PAYLOAD = 768
 MOST_LEB128_BYTES = 4
-MOST_CHUNK_BYTES = 1 << 20
-"""Limit on all chunks of a file together, their tags and lengths included."""
-
+MOST_CHUNK_BYTES = 1 << 20  # Limit on all chunks of a file together, their tags and lengths included.
 EXIF = 0x02
 ICC_PROFILE = 0x04
 XMP = 0x06
@@ -88,9 +85,7 @@ def width(fields: tuple[Field, ...]) -> int:
     return sum(field.bits for field in fields) // 8
 
 
-OVERHEAD = width(HEADER) + width(TRAILER)
-"""Bytes that a file without chunks has beyond its payload."""
-
+OVERHEAD = width(HEADER) + width(TRAILER)  # Bytes that a file without chunks has beyond its payload.
 MOST_FILE = OVERHEAD + 2 + MOST_PAYLOAD + MOST_CHUNK_BYTES
 """The largest .grain file, in bytes; 2 is the longest length of a payload."""
 
@@ -129,7 +124,7 @@ class Parameters:
         return write_fields(PARAMETERS, values | {"fingerprint": int.from_bytes(self.fingerprint, "little")})
 
     @classmethod
-    def unpack(cls, data: bytes, known_flags: int) -> Parameters:
+    def unpack(cls, data: bytes, known_flags: int) -> Self:
         """Reads the bytes of PARAMETERS.
 
         Raises:
@@ -239,6 +234,32 @@ def checksum(content: bytes) -> bytes:
     return write_fields(TRAILER, {"CRC": zlib.crc32(content) & 0xFFFFFF})
 
 
+class _Reader:
+    """Reads bytes in order, and checks every length against what is left before it uses it."""
+
+    def __init__(self, content: bytes):
+        self.rest = memoryview(content)
+
+    def take(self, count: int, most: int) -> bytes:
+        """The next `count` bytes; raises Corrupt where fewer are left, or where `count` exceeds `most`."""
+        if count > min(len(self.rest), most):
+            raise Corrupt(f"the file claims {count} bytes where it can have {min(len(self.rest), most)}")
+        taken, self.rest = bytes(self.rest[:count]), self.rest[count:]
+        return taken
+
+    def leb128(self) -> int:
+        """The next LEB128 number; raises Corrupt where it is too long or not in its shortest spelling."""
+        value = 0
+        for shift in range(0, 7 * MOST_LEB128_BYTES, 7):
+            (byte,) = self.take(1, 1)
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                if byte == 0 and shift:
+                    raise Corrupt("a length is not written as short as can be")
+                return value
+        raise Corrupt(f"a length takes more than {MOST_LEB128_BYTES} bytes")
+
+
 def _unpack_header(data: bytes) -> Parameters:
     """The parameters of a file, after checks of its magic bytes, version, flags and size."""
     if not MAGIC.startswith(data[: len(MAGIC)]):
@@ -286,29 +307,3 @@ def _leb128(value: int) -> bytes:
         written.append(value & 0x7F | 0x80)
         value >>= 7
     return bytes(written) + bytes([value])
-
-
-class _Reader:
-    """Reads bytes in order, and checks every length against what is left before it uses it."""
-
-    def __init__(self, content: bytes):
-        self.rest = memoryview(content)
-
-    def take(self, count: int, most: int) -> bytes:
-        """The next `count` bytes; raises Corrupt where fewer are left, or where `count` exceeds `most`."""
-        if count > min(len(self.rest), most):
-            raise Corrupt(f"the file claims {count} bytes where it can have {min(len(self.rest), most)}")
-        taken, self.rest = bytes(self.rest[:count]), self.rest[count:]
-        return taken
-
-    def leb128(self) -> int:
-        """The next LEB128 number; raises Corrupt where it is too long or not in its shortest spelling."""
-        value = 0
-        for shift in range(0, 7 * MOST_LEB128_BYTES, 7):
-            (byte,) = self.take(1, 1)
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                if byte == 0 and shift:
-                    raise Corrupt("a length is not written as short as can be")
-                return value
-        raise Corrupt(f"a length takes more than {MOST_LEB128_BYTES} bytes")

@@ -17,8 +17,6 @@ The reader checks every chunk before it decodes anything, and Pillow sees only t
 text, colour profiles and animations are never decompressed.
 """
 
-from __future__ import annotations
-
 import io
 import re
 import struct
@@ -39,15 +37,11 @@ PRIVATE_CHUNK = b"grIn"
 METADATA_PREFIXES = {EXIF: (b"eXIf", b""), XMP: (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0")}
 """For each kind of metadata its PNG chunk and what precedes it there; the prefix of XMP says "not compressed"."""
 
-MOST_FILE = 1 << 16
-"""The largest carrier in bytes; a face without metadata needs less than a kilobyte."""
-
+MOST_FILE = 1 << 16  # The largest carrier in bytes; a face without metadata needs less than a kilobyte.
 MOST_CHUNKS = 256
 
 GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6
-SAMPLES = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGB_ALPHA: 4}
-"""Samples of a pixel, by PNG's colour type."""
-
+SAMPLES = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGB_ALPHA: 4}  # Samples of a pixel, by PNG's colour type.
 DEPTHS = {GREY: (1, 2, 4, 8, 16), RGB: (8, 16), PALETTE: (1, 2, 4, 8), GREY_ALPHA: (8, 16), RGB_ALPHA: (8, 16)}
 """Bits of a sample that PNG allows, by colour type."""
 

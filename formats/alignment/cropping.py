@@ -1,7 +1,5 @@
 """Cuts the crop of a face out of its photo, and pastes a face back to where its crop came from."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -12,14 +10,9 @@ from PIL import Image
 
 from grain_codec.errors import BadImage
 
-FEATHER = 1 / 12
-"""Share of the crop's side over which a pasted face fades into the canvas, at each edge."""
-
-STRIP_ROWS = 256
-"""Rows of the canvas that are pasted at a time, which bounds the memory that floats take."""
-
-_CORNER = 1 + 1j
-"""The lower right corner of the crop, in its own coordinates."""
+FEATHER = 1 / 12  # Share of the crop's side over which a pasted face fades into the canvas, at each edge.
+STRIP_ROWS = 256  # Rows of the canvas that are pasted at a time, which bounds the memory that floats take.
+_CORNER = 1 + 1j  # The lower right corner of the crop, in its own coordinates.
 
 
 def cut(photo: npt.NDArray[np.uint8], alignment: Alignment, size: int = 1024) -> npt.NDArray[np.uint8]:

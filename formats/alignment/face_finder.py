@@ -8,8 +8,6 @@ Detector and landmark model come from dlib. The model was trained on the iBUG 30
 use.
 """
 
-from __future__ import annotations
-
 import math
 from functools import lru_cache
 from importlib.util import find_spec
@@ -27,11 +25,8 @@ from grain_codec.errors import BadImage, GrainError
 DETECTION_PIXELS = 3_000_000
 """Large photos are shrunk to this size; the detector finds faces of at least about 80 pixels a side there."""
 
-MOST_ENLARGED = 2.0
-"""Smaller photos are enlarged at most this many times, so that smaller faces are found."""
-
-REFINING_SIDE = 512
-"""Side in pixels of the rough crop on which the landmarks are found again."""
+MOST_ENLARGED = 2.0  # Smaller photos are enlarged at most this many times, so that smaller faces are found.
+REFINING_SIDE = 512  # Side in pixels of the rough crop on which the landmarks are found again.
 
 _STARTS = tuple(
     (0.2 - grown + right, 0.29 - grown + down, 0.6 + 2 * grown)
@@ -49,9 +44,7 @@ ALIGNED_EYE_DISTANCE = 0.25
 
 The distance follows from `ffhq_square`, the height from the usual distance between eyes and mouth."""
 
-MOST_SHIFT = 0.06
-"""How far the eyes of an aligned face may lie from ALIGNED_EYES, in sides of the picture."""
-
+MOST_SHIFT = 0.06  # How far the eyes of an aligned face may lie from ALIGNED_EYES, in sides of the picture.
 MOST_TURN_OR_SCALE = 0.24
 """How far from 1 the ratio of an aligned face's eye vector to ALIGNED_EYE_DISTANCE, a complex number, may lie.
 

@@ -23,10 +23,9 @@ A photo of 640x480 pixels with an upright face in its middle, whose crop is 320 
     80 02 e0 01 00 40 00 30 00 20 00 00
 """
 
-from __future__ import annotations
-
 import struct
 from dataclasses import astuple, dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -35,9 +34,7 @@ from grain_codec.formats.images.reading import LEAST_SIDE, MOST_PIXELS
 
 from grain_codec.errors import BadImage, Corrupt
 
-UNITS = 1 << 15
-"""Units of the stored numbers in the photo's longer side."""
-
+UNITS = 1 << 15  # Units of the stored numbers in the photo's longer side.
 MOST_SIDE = 0xFFFF
 _LAYOUT = struct.Struct("<4H2h")
 
@@ -72,7 +69,7 @@ class Alignment:
             raise BadImage(f"alignment: the crop has {self.side:.1f} pixels a side, not {LEAST_SIDE} at least")
 
     @classmethod
-    def nearest(cls, width: int, height: int, centre: complex, axis: complex) -> Alignment:
+    def nearest(cls, width: int, height: int, centre: complex, axis: complex) -> Self:
         """Rounds a square in a photo of that size to whole units; raises BadImage where it is out of bounds."""
         scale = UNITS / max(width, height)
         numbers = (centre.real, centre.imag, axis.real, axis.imag)

@@ -1,7 +1,5 @@
 """Pictures of any mode to RGB of 8 bits in sRGB."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,9 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
-STRIP_ROWS = 256
-"""Rows that are converted at a time where all pixels as wide numbers would fill the memory."""
-
+STRIP_ROWS = 256  # Rows that are converted at a time where all pixels as wide numbers would fill the memory.
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 """The image mode that a profile of each colour space applies to."""
 

@@ -1,7 +1,5 @@
 """Pictures in rows with a caption above each: for people to look at side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -11,8 +11,6 @@ piexif reads and writes the values. It trusts the counts and offsets that it fin
 that were made here, of entries that are kept and whose values lie within the data.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,18 +20,12 @@ import piexif
 
 from grain_codec.errors import Corrupt
 
-PREFIX = b"Exif\0\0"
-"""What precedes the TIFF header in a JPEG; functions here neither expect nor return it."""
-
+PREFIX = b"Exif\0\0"  # What precedes the TIFF header in a JPEG; functions here neither expect nor return it.
 MOST_BYTES = (1 << 19) - 16
 """Limit on EXIF before and after: just under half of what a .grain file has for chunks; a JPEG holds an eighth."""
 
-MOST_VALUE_BYTES = 1 << 16
-"""Limit on a single value that is kept."""
-
-SRGB = 1
-"""The value of the tag ColorSpace for sRGB."""
-
+MOST_VALUE_BYTES = 1 << 16  # Limit on a single value that is kept.
+SRGB = 1  # The value of the tag ColorSpace for sRGB.
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 """Bytes of a value, by TIFF's number for its type."""

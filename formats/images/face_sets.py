@@ -1,7 +1,5 @@
 """Many faces: folders of images and tar shards of images, read into one array or one by one as they are needed."""
 
-from __future__ import annotations
-
 import tarfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

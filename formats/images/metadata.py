@@ -5,8 +5,6 @@ the orientation never do: the encoder converts all pixels to sRGB and turns them
 decoding, only metadata that were parsed are written.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,9 +17,7 @@ from grain_codec.errors import Corrupt
 STRIPPED = "metadata stripped; --keep-metadata keeps it"
 NO_POSITION = "GPS position left out; --keep-gps keeps it"
 
-_WITHOUT_METADATA = {"BMP"}
-"""Formats of decoded faces that hold neither EXIF nor XMP."""
-
+_WITHOUT_METADATA = {"BMP"}  # Formats of decoded faces that hold neither EXIF nor XMP.
 _MOST_IN_JPEG = {"exif": 65533 - len(exif.PREFIX), "xmp": 65533 - len("http://ns.adobe.com/xap/1.0/\0")}
 """Bytes that a segment of a JPEG has for each."""
 

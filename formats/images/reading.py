@@ -1,7 +1,5 @@
 """Ordinary image files in: whatever Pillow opens becomes RGB samples, upright and in sRGB."""
 
-from __future__ import annotations
-
 import io
 import warnings
 from collections.abc import Iterator

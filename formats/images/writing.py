@@ -1,7 +1,5 @@
 """Decoded pictures to ordinary image files."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 from typing import Any
@@ -25,8 +23,7 @@ FORMATS = {
 }
 """Pillow's format name for each suffix that a decoded face may be written with."""
 
-ALPHA_FORMATS = ("PNG", "WEBP", "TIFF", "AVIF")
-"""The formats that can be transparent in parts."""
+ALPHA_FORMATS = ("PNG", "WEBP", "TIFF", "AVIF")  # The formats that can be transparent in parts.
 
 _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "PNG": {"compress_level": 3},

@@ -22,9 +22,7 @@ from grain_codec.errors import Corrupt
 MOST_BYTES = (1 << 19) - 16
 """Limit on XMP before and after: just under half of what a .grain file has for chunks; a JPEG holds an eighth."""
 
-MOST_DEPTH = 64
-"""Limit on nested elements; real XMP has about ten levels."""
-
+MOST_DEPTH = 64  # Limit on nested elements; real XMP has about ten levels.
 _POSITION = re.compile(r"gps|geo|latitude|longitude|^(lat|lon|long|lng)$", re.IGNORECASE)
 
 _OF_THE_ORIGINAL = re.compile(

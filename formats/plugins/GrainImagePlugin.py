@@ -1,7 +1,5 @@
 """Importing this module makes Pillow read and write `.grain` files, as its own plugins do."""
 
-from __future__ import annotations
-
 from grain_codec.formats.plugins.pillow_plugin import register_grain_opener
 
 register_grain_opener()

@@ -8,8 +8,6 @@ Options and errors are those of `pillow_plugin`. Where writing fails, imageio le
 for other formats.
 """
 
-from __future__ import annotations
-
 from grain_codec.formats.plugins.mime_type import SUFFIX
 from grain_codec.formats.plugins.pillow_plugin import DESCRIPTION, FORMAT, register_grain_opener
 

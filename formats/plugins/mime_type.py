@@ -6,16 +6,13 @@
     grain.magic    for file(1): `file -m grain.magic FACE.grain`, or appended to ~/.magic
 """
 
-from __future__ import annotations
-
 import mimetypes
 from pathlib import Path
 
 MIME_TYPE = "image/x-grain-face"
 SUFFIX = ".grain"
 
-FOLDER = Path(__file__).parent / "mime"
-"""Where `grain.xml` and `grain.magic` are."""
+FOLDER = Path(__file__).parent / "mime"  # Where `grain.xml` and `grain.magic` are.
 
 
 def register() -> None:

@@ -11,8 +11,6 @@ GPS position only under `keep_gps=True`. An orientation in them turns the pixels
 PNG of 16x16 pixels.
 """
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Iterator
@@ -95,7 +93,7 @@ class GrainImageFile(ImageFile.ImageFile):
         if metadata.xmp:
             self.info["xmp"] = metadata.xmp
 
-    def load(self) -> PixelAccess | None:
+    def load(self) -> "PixelAccess | None":
         """Decodes the face, or its LR image after `draft`; later calls give the same pixels.
 
         Raises:

@@ -1,7 +1,5 @@
 """Integer tables that travel with a model's weights."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Signed levels to symbols of the range coder and back."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 
 import numpy as np
@@ -10,16 +8,10 @@ import numpy.typing as npt
 from grain_codec.coding.range_coder import RangeDecoder, RangeEncoder
 from grain_codec.errors import Corrupt
 
-TOTAL_BITS = 16
-"""The frequencies of an alphabet add up to 1 << TOTAL_BITS."""
-
-ALPHABET = 16
-"""Symbols of an alphabet: the magnitudes 0 to 14, and 15 for all larger ones."""
-
+TOTAL_BITS = 16  # The frequencies of an alphabet add up to 1 << TOTAL_BITS.
+ALPHABET = 16  # Symbols of an alphabet: the magnitudes 0 to 14, and 15 for all larger ones.
 ESCAPE = ALPHABET - 1
-MOST_ESCAPE_BITS = 12
-"""No encoder writes a level beyond ESCAPE + 2 ** 12, and the decoder refuses it."""
-
+MOST_ESCAPE_BITS = 12  # No encoder writes a level beyond ESCAPE + 2 ** 12, and the decoder refuses it.
 Integers = npt.NDArray[np.int64]
 
 

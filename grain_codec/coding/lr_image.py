@@ -13,17 +13,13 @@ The symbols determine the thumbnail exactly, in integers, so symbols <-> LR imag
 LR image that does not show the thumbnail of its own payload.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 
 from grain_codec.coding.grid import LR_SAMPLES
 from grain_codec.errors import Corrupt
 
-BASE_SAMPLES = 2
-"""The first samples, whose remainders modulo BASE_MODULUS hold the base."""
-
+BASE_SAMPLES = 2  # The first samples, whose remainders modulo BASE_MODULUS hold the base.
 BASE_MODULUS = 8
 MOST_BASE = BASE_MODULUS**BASE_SAMPLES
 DIGITS = LR_SAMPLES - BASE_SAMPLES

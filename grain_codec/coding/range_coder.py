@@ -9,8 +9,6 @@ carries, and allows the shortest byte string inside the final interval to be cho
     encoder.finish()                                  # b"": the decoder reads zeros past the end
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from grain_codec.errors import Corrupt

@@ -1,7 +1,5 @@
 """Bias, leaky rectifier and gain in one pass over a feature map."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -10,11 +8,8 @@ from torch import Tensor
 
 from grain_codec.ops.kernels import Launch, Runner, elementwise_grid, launch, use_kernel, vector_length
 
-LEAKY_SLOPE = 0.2
-"""What the activation multiplies negative values by."""
-
-GAIN = math.sqrt(2)
-"""Keeps the variance of most inputs near one."""
+LEAKY_SLOPE = 0.2  # What the activation multiplies negative values by.
+GAIN = math.sqrt(2)  # Keeps the variance of most inputs near one.
 
 
 def biased_activation(x: Tensor, bias: Tensor) -> Tensor:

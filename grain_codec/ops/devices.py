@@ -1,7 +1,5 @@
 """Which device torch computes on."""
 
-from __future__ import annotations
-
 import torch
 
 from grain_codec.errors import WrongModel

@@ -1,7 +1,5 @@
 """The last step of a decoder that draws smaller pictures than it returns: enlargement and conversion to bytes."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 import torch.nn.functional as F

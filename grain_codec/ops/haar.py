@@ -1,7 +1,5 @@
 """The inverse Haar step: from four bands at half size to one feature map."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 import torch.nn.functional as F

@@ -27,13 +27,9 @@ SOURCES = Path(__file__).parent
 SCALARS = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 2}
 """Types of feature maps, and their numbers in the sources."""
 
-LEAST_CAPABILITY = (8, 0)
-"""Compute capability of the first GPUs whose tensor cores multiply bfloat16 at depth 16."""
-
+LEAST_CAPABILITY = (8, 0)  # Compute capability of the first GPUs whose tensor cores multiply bfloat16 at depth 16.
 THREADS = 256
-MOST_VECTOR = 4
-"""Neighbouring values that a thread of an elementwise kernel computes where the addresses allow it."""
-
+MOST_VECTOR = 4  # Neighbouring values that a thread of an elementwise kernel computes where the addresses allow it.
 INSTALL = 'pip install "grain-codec[cuda]"'
 
 _building = threading.Lock()
@@ -60,8 +56,7 @@ class Launch:
     arguments: tuple[Tensor | np.generic[Any] | None, ...]
 
 
-Runner = Callable[[Launch], None]
-"""What runs a launch: `launch`, or an emulation in the tests."""
+Runner = Callable[[Launch], None]  # What runs a launch: `launch`, or an emulation in the tests.
 
 
 def use_kernel(*tensors: Tensor | None) -> bool:

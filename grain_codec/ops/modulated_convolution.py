@@ -1,16 +1,12 @@
 """The separable modulated convolution of the prior, with its noise, bias and activation."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
 from grain_codec.ops.kernels import Launch, Runner, launch, use_kernel
 
-LEAKY_SLOPE = 0.2
-"""What the activation multiplies negative values by."""
-
+LEAKY_SLOPE = 0.2  # What the activation multiplies negative values by.
 TILE_ROWS, TILE_COLUMNS, TILE_OUTPUTS = 8, 16, 64
 """What a block of the kernel computes: ROWS, COLUMNS and OUTPUTS of its source."""
 

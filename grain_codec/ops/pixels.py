@@ -1,7 +1,5 @@
 """The last step of a decoder: from a picture to its bytes."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

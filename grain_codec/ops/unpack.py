@@ -1,7 +1,5 @@
 """The first step of a decoder: from the whole numbers of a file to the inputs of the networks."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

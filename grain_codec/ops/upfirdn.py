@@ -1,7 +1,5 @@
 """Upsampling, filtering and downsampling of feature maps in one operation."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
