@@ -13,8 +13,7 @@ that were made here, of entries that are kept and whose values lie within the da
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import piexif
 
@@ -65,21 +64,18 @@ _POINTERS = {"Exif": piexif.ImageIFD.ExifTag, "GPS": piexif.ImageIFD.GPSTag}
 """Tags of the main directory that lead to the others."""
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """An entry of a directory.
+class _Entry(NamedTuple):
+    """An entry of a directory, as TIFF stores it; a value of at most 4 bytes takes the place of its offset."""
 
-    Attributes:
-        raw: its 12 bytes.
-        tag: what the value means.
-        size: bytes that the value takes, by the entry's own claim; 0 where its type is unknown.
-        offset: where a value lies that does not fit in the entry's last 4 bytes.
-    """
-
-    raw: bytes
     tag: int
-    size: int
+    kind: int
+    count: int
     offset: int
+
+    @property
+    def size(self) -> int:
+        """Bytes that the value takes, by the entry's own claim; 0 where its type is unknown."""
+        return _TYPE_SIZES.get(self.kind, 0) * self.count
 
 
 def without_prefix(exif: bytes) -> bytes:
@@ -148,11 +144,12 @@ class _Rebuilder:
         order = _ORDERS.get(exif[:4])
         if order is None or not 8 <= len(exif) <= MOST_BYTES:
             raise Corrupt(f"the EXIF does not start as such, or has more than {MOST_BYTES} bytes")
-        self._exif, self._order = exif, order
+        self._exif, self._count, self._offset = exif, struct.Struct(f"{order}H"), struct.Struct(f"{order}L")
+        self._entry = struct.Struct(f"{order}HHLL")
 
     def run(self, keep_gps: bool) -> bytes:
         """The same bytes, followed by the new directories, the main one last."""
-        main = self._entries(self._number("L", self._exif, 4))
+        main = self._entries(*self._offset.unpack_from(self._exif, 4))
         kept = {"0th": self._readable("0th", main), "Exif": [], "GPS": []}
         for name, pointer in _POINTERS.items():
             offsets = [entry.offset for entry in main if entry.tag == pointer]
@@ -160,42 +157,35 @@ class _Rebuilder:
                 kept[name] = self._readable(name, self._entries(offsets[0]))
         if sum(entry.size for entries in kept.values() for entry in entries) > len(self._exif):
             raise Corrupt("the EXIF claims more bytes than it has")
-        rebuilt, pointers = bytearray(self._exif), []
+        rebuilt = bytearray(self._exif)
         for name, pointer in _POINTERS.items():
-            pointers.append(struct.pack(f"{self._order}HHLL", pointer, _LONG, 1, len(rebuilt)))
-            rebuilt += self._directory([entry.raw for entry in kept[name]])
-        struct.pack_into(f"{self._order}L", rebuilt, 4, len(rebuilt))
-        return bytes(rebuilt + self._directory([entry.raw for entry in kept["0th"]] + pointers))
+            kept["0th"].append(_Entry(pointer, _LONG, 1, len(rebuilt)))
+            rebuilt += self._directory(kept[name])
+        self._offset.pack_into(rebuilt, 4, len(rebuilt))
+        return bytes(rebuilt + self._directory(kept["0th"]))
 
-    def _number(self, format: str, data: bytes, offset: int) -> int:
-        number: int = struct.unpack_from(self._order + format, data, offset)[0]
-        return number
-
-    def _directory(self, entries: list[bytes]) -> bytes:
-        """A directory without a successor."""
-        return struct.pack(f"{self._order}H", len(entries)) + b"".join(entries) + bytes(4)
+    def _directory(self, entries: list[_Entry]) -> bytes:
+        """The bytes of a directory without a successor."""
+        return self._count.pack(len(entries)) + b"".join(self._entry.pack(*entry) for entry in entries) + bytes(4)
 
     def _entries(self, offset: int) -> list[_Entry]:
         """The entries of the directory at an offset, as far as they lie within the EXIF."""
-        if offset + 2 > len(self._exif):
+        start, size = offset + self._count.size, self._entry.size
+        if start > len(self._exif):
             return []
-        count = min(self._number("H", self._exif, offset), (len(self._exif) - offset - 2) // 12)
-        return [self._entry(self._exif[at : at + 12]) for at in range(offset + 2, offset + 2 + 12 * count, 12)]
-
-    def _entry(self, raw: bytes) -> _Entry:
-        tag, kind, count, offset = struct.unpack(f"{self._order}HHLL", raw)
-        return _Entry(raw, tag, _TYPE_SIZES.get(kind, 0) * count, offset)
+        count = min(*self._count.unpack_from(self._exif, offset), (len(self._exif) - start) // size)
+        return [_Entry(*fields) for fields in self._entry.iter_unpack(self._exif[start : start + count * size])]
 
     def _readable(self, name: str, entries: list[_Entry]) -> list[_Entry]:
         """The entries of a directory that are kept, whose values lie within the EXIF and hold no picture."""
-        readable, seen = [], set()
+        # Of each tag only the first entry is looked at; with thousands of them a small file could take minutes.
+        first = {entry.tag: entry for entry in reversed(entries) if 0 < entry.size <= MOST_VALUE_BYTES}
+        readable = []
         for entry in entries:
-            # Of each tag only the first entry is looked at; with thousands of them a small file could take minutes.
-            if entry.tag not in KEPT[name] or entry.tag in seen or not 0 < entry.size <= MOST_VALUE_BYTES:
+            if entry.tag not in KEPT[name] or first.get(entry.tag) is not entry:
                 continue
-            seen.add(entry.tag)
-            inline = entry.size <= 4
-            value = entry.raw[8:] if inline else self._exif[entry.offset : entry.offset + entry.size]
-            if len(value) >= entry.size and not any(signature in value for signature in _PICTURE_SIGNATURES):
+            inline = entry.size <= self._offset.size
+            stored = self._offset.pack(entry.offset) if inline else self._exif[entry.offset : entry.offset + entry.size]
+            if len(stored) >= entry.size and not any(signature in stored for signature in _PICTURE_SIGNATURES):
                 readable.append(entry)
         return readable
