@@ -1,4 +1,4 @@
-"""The upscaling priors decoding module: features of the rescaling and the prior module -> the final face."""
+"""The fusion module: features of the rescaling module and of the prior module -> the final face."""
 
 import torch
 import torch.nn.functional as F
@@ -10,11 +10,11 @@ from grain_codec.models.grain2022.stylegan2 import FEATURE_MAPS
 
 
 class Fusion(nn.Module):
-    """Weighs and mixes both modules' features at three sizes, then all of them at the finest."""
+    """Weights and mixes the features of both modules at the three finest sizes, and then all of them at the finest."""
 
     def __init__(self, spec: Grain2022Spec):
         super().__init__()
-        # What is made of both modules' features has as many channels as the generator's, at each size.
+        # At each size the mixed features have as many channels as the generator's.
         fused = spec.generator_channels[-FEATURE_MAPS:]
         for index, channels in enumerate(fused, start=1):
             both = spec.width + channels
@@ -25,7 +25,7 @@ class Fusion(nn.Module):
         self.out = nn.Sequential(*leaky_convolutions(sum(fused), coarse, coarse, middle, middle), conv3x3(middle, 3))
 
     def forward(self, rescaling: list[Tensor], generated: list[Tensor]) -> Tensor:
-        """Draws the final face. `rescaled` and `prior` themselves are not looked at.
+        """Draws the final face, from features alone: the pictures `rescaled` and `prior` are not used.
 
         Args:
             rescaling: features of the rescaling module, `[B, 64, S, S]` for the three finest sizes S.
@@ -46,7 +46,7 @@ class Fusion(nn.Module):
         return fused
 
     def _mix(self, index: int, pair: tuple[Tensor, Tensor]) -> Tensor:
-        """Both modules' features of one size -> `[B, C, S, S]`, C = 128, 64, 32."""
+        """Mixes both modules' features of one size into `[B, C, S, S]`, C = 128, 64, 32."""
         weighted = self.get_submodule(f"se{index}")(torch.cat(pair, 1))
         features: Tensor = self.get_submodule(f"conv{index}")(weighted)
         return features

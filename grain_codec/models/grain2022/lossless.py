@@ -1,11 +1,11 @@
 """A lossless coder for LR images whose samples are free, in integer arithmetic alone.
 
-Samples are coded in raster order, green before red before blue. Each is predicted by a linear map of its
-causal neighbours and of the channels already known at its place; the map starts from what fits thumbnails
-of faces and follows each image by recursive least squares (Haykin, "Adaptive Filter Theory"). Around the
-prediction lies a mixture of heavy-tailed densities of several widths. The widths are relative to the errors
-made nearby, and the mixture's weights follow how well each width has done (Bayesian mixing, with a fixed
-share of the first weights, Herbster and Warmuth 1998).
+Samples are coded in raster order, green before red before blue. A linear map predicts each sample from its neighbours
+that are coded already, and from the other channels of its pixel that are. The map starts with weights that fit
+thumbnails of faces and adapts to each image by recursive least squares (Haykin, "Adaptive Filter Theory"). The sample's
+probabilities are a mixture of heavy-tailed densities around the prediction. Their widths are proportional to the errors
+of nearby predictions. The mixture's weights follow how well each density has predicted so far: Bayesian mixing in which
+a fixed share returns to the initial weights (Herbster and Warmuth 1998).
 """
 
 from collections.abc import Callable
@@ -24,29 +24,29 @@ FIRST_WEIGHTS = (
     (1, -26, 9, -1, -1, 64, 0, 25, -8),
     (1, -23, 9, 0, -1, 75, -4, 27, -11, -17, 4, -6, 3),
 )
-"""Of the channels in coding order, in 1/64: least squares over thumbnails of 150 training faces."""
+"""Initial weights for the channels in coding order, in 1/64: least squares over thumbnails of 150 training faces."""
 
 _WEIGHT_BITS = 16
 _COVARIANCE_BITS = 40
-_FIRST_COVARIANCE = 1 << 24  # How fast the weights follow an image at first: less is slower.
+_FIRST_COVARIANCE = 1 << 24  # A smaller number makes the weights adapt more slowly at first.
 _ERROR_BITS = 3  # Predictions, errors and widths count in 1/8 level.
 
 _FIRST_ERROR = 6 << _ERROR_BITS
 _LEAST_ERROR = 10
 _WIDTHS = np.array([40, 57, 80, 113, 160, 226, 320], np.int64)
-"""Widths of the mixture in 1/64 of the error to be expected."""
+"""Widths of the densities in 1/64 of the expected error."""
 
-_SHARE_BITS = 6  # Of the mixture's weights, 1 / 2**6 goes back to where they started after every sample.
+_SHARE_BITS = 6  # After every sample 1 / 2**6 of the mixture's weights returns to the initial ones.
 
 _DENSITY_BITS = 20
 _TOTAL_BITS = 20  # Frequencies of the 256 levels add up to 1 << 20 at most.
 
 Code = Callable[[np.ndarray, int], int]
-"""Given cumulative frequencies `[257]` and a level, writes it; or reads one whatever the level given."""
+"""Takes cumulative frequencies `[257]` and a level; writes that level, or reads one; returns the level coded."""
 
 
 def encode(samples: np.ndarray) -> bytes:
-    """The bytes of an LR image uint8 `[16, 16, 3]`; of noise they can be a few more than its own 768."""
+    """Compresses an LR image uint8 `[16, 16, 3]`; noise can take a few bytes more than the 768 samples."""
     encoder = RangeEncoder()
 
     def write(cumulative: np.ndarray, level: int) -> int:
@@ -84,7 +84,7 @@ def decode(payload: bytes) -> np.ndarray:
 
 
 def _code_all(samples: np.ndarray, code: Code) -> None:
-    """Codes all samples of `[16, 16, 3]` in order; what `code` returns takes their place."""
+    """Codes all samples `[16, 16, 3]` in order, and replaces each by what `code` returns."""
     errors = np.full((GRID + 1, GRID + 2, 3), -1, np.int64)
     predictors = [_Predictor(weights) for weights in FIRST_WEIGHTS]
     mixtures = [_Mixture() for _ in CHANNEL_ORDER]
@@ -105,7 +105,7 @@ def _code_all(samples: np.ndarray, code: Code) -> None:
 
 
 def _neighbours(samples: np.ndarray, row: int, column: int) -> tuple[np.ndarray, np.ndarray]:
-    """Left plus upper neighbour `[3]`, and what twice the five causal neighbours are beyond that, `[5, 3]`."""
+    """The sum of left and upper neighbour `[3]`, and twice each of five coded neighbours less that sum `[5, 3]`."""
     if row == column == 0:
         return np.full(3, LEVELS, np.int64), np.zeros((5, 3), np.int64)
     left = samples[row, column - 1] if column else samples[row - 1, 0]
@@ -118,10 +118,10 @@ def _neighbours(samples: np.ndarray, row: int, column: int) -> tuple[np.ndarray,
 
 
 def _expected_error(errors: np.ndarray, row: int, column: int, index: int) -> int:
-    """The error to be expected in 1/8 level, from those nearby and of the channels known at this place.
+    """Estimates the error of the next prediction, in 1/8 level, from errors nearby and of channels coded before.
 
     Args:
-        errors: `[17, 18, 3]` with a margin above, left and right; negative where there is none.
+        errors: `[17, 18, 3]` with a margin above, left and right; negative where nothing is coded yet.
     """
     near = [errors[row + 1, column, index], *errors[row, column : column + 3, index]]
     near = [int(error) for error in near if error >= 0] or [_FIRST_ERROR]
@@ -133,7 +133,7 @@ def _expected_error(errors: np.ndarray, row: int, column: int, index: int) -> in
 
 
 class _Predictor:
-    """A linear map that follows an image by recursive least squares, in fixed point."""
+    """A linear map that adapts to an image by recursive least squares, in fixed point."""
 
     def __init__(self, weights: tuple[int, ...]):
         self._weights = np.array([weight << (_WEIGHT_BITS - 6) for weight in weights], object)
@@ -141,14 +141,14 @@ class _Predictor:
         np.fill_diagonal(self._covariance, _FIRST_COVARIANCE)
 
     def predict(self, twice_base: int, features: np.ndarray) -> int:
-        """The prediction in 1/8 level; features and base count in halves."""
+        """The prediction in 1/8 level; features and base are in half levels."""
         self._features = features
         self._exact = (twice_base << _WEIGHT_BITS) + int(self._weights @ features)
         prediction = self._exact >> (_WEIGHT_BITS + 1 - _ERROR_BITS)
         return min(max(prediction, 0), (LEVELS - 1) << _ERROR_BITS)
 
     def learn(self, level: int) -> None:
-        """Moves the weights towards what would have predicted the level."""
+        """Moves the weights towards those that would have predicted the level."""
         direction = self._covariance @ self._features
         scale = (1 << _COVARIANCE_BITS) + int(self._features @ direction)
         error = (level << (_WEIGHT_BITS + 1)) - self._exact
@@ -157,25 +157,25 @@ class _Predictor:
 
 
 class _Mixture:
-    """Densities of several widths around a prediction, and how much each is trusted."""
+    """Densities of several widths around a prediction, and the weight of each."""
 
     def __init__(self) -> None:
-        self._first = np.full(len(_WIDTHS), (1 << _DENSITY_BITS) // len(_WIDTHS), np.int64)
-        self._trust = self._first
+        self._initial = np.full(len(_WIDTHS), (1 << _DENSITY_BITS) // len(_WIDTHS), np.int64)
+        self._shares = self._initial
 
     def cumulative(self, prediction: int, expected: int) -> np.ndarray:
-        """Cumulative frequencies of the levels, int64 `[257]`, each level with one at least."""
+        """Cumulative frequencies of the levels, int64 `[257]`; each level has a frequency of at least 1."""
         distance = (np.arange(LEVELS, dtype=np.int64) << _ERROR_BITS) - prediction
         squared_width = (_WIDTHS * expected >> 6)[:, None] ** 2 + 1
         near = (squared_width << _DENSITY_BITS) // (squared_width + distance**2)
         density = near * near >> _DENSITY_BITS
         self._density = (density << _DENSITY_BITS) // density.sum(1, dtype=np.int64, keepdims=True)
-        mixed = self._trust @ self._density
+        mixed = self._shares @ self._density
         frequencies = 1 + mixed * ((1 << _TOTAL_BITS) - LEVELS) // mixed.sum()
         return np.concatenate([[0], frequencies.cumsum()])
 
     def learn(self, level: int) -> None:
-        """Trusts those more that gave the level more."""
-        found = self._trust * (self._density[:, level] + 1)
+        """Increases the weights of the densities that gave the level a high probability."""
+        found = self._shares * (self._density[:, level] + 1)
         found = (found << (_DENSITY_BITS - _SHARE_BITS)) // (found.sum() >> _SHARE_BITS)
-        self._trust = found - (found >> _SHARE_BITS) + (self._first >> _SHARE_BITS)
+        self._shares = found - (found >> _SHARE_BITS) + (self._initial >> _SHARE_BITS)

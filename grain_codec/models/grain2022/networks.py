@@ -113,6 +113,17 @@ class Grain2022(ReciprocalNetworks):
         samples = unpack_low_resolution(records.unflatten(1, (GRID, GRID, 3)))
         return image_to_pixels(self.draw(samples, output))
 
+    def official_pictures(self, image: Tensor) -> dict[str, Tensor]:
+        """See `ReciprocalNetworks.official_pictures`."""
+        lr = self.quantise(self.encode(image * 2 - 1), additive_noise=True)
+        found = {"lr": lr}
+        found["rescaled"], features = self.rescaling.dec(lr)
+        if "prior" in self:
+            found["prior"], generated = self.prior(features, True)
+            if "fusion" in self:
+                found["fused"] = self.fusion(features[-len(generated) :], generated)
+        return {name: to_samples(picture, official_quirks=True) for name, picture in found.items()}
+
 
 def to_samples(picture: Tensor, official_quirks: bool = False) -> Tensor:
     """A picture `[B, 3, S, S]` in [-1, 1] as uint8 of the same shape.

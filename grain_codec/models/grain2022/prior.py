@@ -1,4 +1,4 @@
-"""The scale-specific generative prior module: feature maps -> W+ codes -> a generated face and its features."""
+"""The generative prior module: feature maps -> W+ codes -> a generated face and the generator's features."""
 
 import torch
 from torch import Tensor, nn
@@ -7,14 +7,14 @@ from grain_codec.models.grain2022.layers import leaky_convolutions
 from grain_codec.models.grain2022.spec import Grain2022Spec
 from grain_codec.models.grain2022.stylegan2 import StyleGAN2Generator
 
-COARSE_BLOCKS = 3  # Style blocks that all look at 16x16; each size above it has one more.
+COARSE_BLOCKS = 3  # Style blocks that work at 16x16. Each larger size has one block.
 
 
 class StyleBlock(nn.Module):
-    """Two codes from one feature map, and the map at half its size for the next coarser block."""
+    """Gives two codes for one feature map, and the map at half its size for the next coarser block."""
 
     def __init__(self, width: int, code_channels: int, halvings: int):
-        """`halvings` is how often the map must be halved to be 16x16."""
+        """`halvings` is how often the map must be halved to reach 16x16."""
         super().__init__()
         head = (width, width, 2 * width, 4 * width, code_channels)
         self.conv_first = nn.Sequential(*leaky_convolutions(width, width, stride=2)) if halvings else nn.Identity()
@@ -30,14 +30,15 @@ class StyleBlock(nn.Module):
         small = self.convs(halved)
         first = self.linear1(self.convs1(small).flatten(1))
         second = self.linear2(self.convs2(small).flatten(1))
-        # The second head's code comes first: it steers the coarser of the two layers.
+        # The second head's code comes first, since it controls the coarser of the two layers.
         return torch.stack([second, first], 1), halved
 
 
 class Fea2Code(nn.Module):
-    """Feature maps of the rescaling module -> W+ offsets from the generator's mean code.
+    """Feature maps of the rescaling module -> offsets from the generator's mean code in W+.
 
-    Three blocks at 16x16 and one at each size above it; each adds what the next finer one saw.
+    There are three blocks at 16x16 and one at each larger size. Each block takes the feature map of its size plus the
+    halved map of the next finer block.
     """
 
     def __init__(self, spec: Grain2022Spec):
@@ -46,7 +47,7 @@ class Fea2Code(nn.Module):
         self.styles = nn.ModuleList(StyleBlock(spec.width, spec.code_channels, count) for count in halvings)
 
     def forward(self, features: list[Tensor]) -> Tensor:
-        """`[B, 64, S, S]` for S = 16, 32, ..., 1024 -> `[B, 18, 512]`, from the coarsest layer's code on."""
+        """`[B, 64, S, S]` for S = 16, 32, ..., 1024 -> `[B, 18, 512]`, starting with the coarsest layer's code."""
         pairs: list[Tensor] = []
         x = features[-1]
         for scale in reversed(range(len(features) - 1)):
@@ -60,13 +61,13 @@ class Fea2Code(nn.Module):
 class GenerativePrior(nn.Module):
     """Code encoder and StyleGAN2 generator, under the keys `encoder` and `decoder`.
 
-    The generator is a pretrained one and stays as it is; only the encoder is trained.
+    The generator is pretrained and never changes; only the encoder is trained.
     """
 
     latent_avg: Tensor
 
     def __init__(self, spec: Grain2022Spec, keeps_mean_code: bool = False):
-        """With `keeps_mean_code` the state dict holds `latent_avg`, which was released in the generator's file."""
+        """With `keeps_mean_code` the state dict contains `latent_avg`, as in the published file of the generator."""
         super().__init__()
         self.encoder = Fea2Code(spec)
         self.decoder = StyleGAN2Generator(spec.image_size, spec.channels, spec.code_channels, spec.mapping_layers)
@@ -77,8 +78,8 @@ class GenerativePrior(nn.Module):
 
         Args:
             features: `[B, 64, S, S]` for S = 16, 32, ..., 1024.
-            random_noise: fresh noise at every call, as the published program has it, instead of the
-                stored noise maps, which make the output a function of the input.
+            random_noise: draw new noise at every call, as the published program does, instead of using the stored
+                noise maps, with which the output depends on the input alone.
 
         Returns:
             `prior`, `[B, 3, 1024, 1024]`, nominally in [-1, 1] and not clamped, and the generator's

@@ -1,7 +1,7 @@
-"""The invertible extreme rescaling module (InvRRDB): image -> LR image -> `rescaled` and seven feature maps.
+"""The extreme rescaling module (InvRRDB): image -> LR image -> `rescaled` and seven feature maps.
 
-Invertible is meant of the pair: encoder and decoder are two convolutional networks, trained together
-to be each other's inverse.
+It is called invertible because its encoder and its decoder are trained together to be inverses of each other; both are
+ordinary convolutional networks.
 """
 
 import torch
@@ -12,20 +12,19 @@ from grain_codec.coding.grid import GRID
 from grain_codec.models.grain2022.layers import RRDB, conv3x3, leaky_convolutions, light_rrdb
 from grain_codec.models.grain2022.spec import Grain2022Spec
 
-LIGHT_SCALES = 2  # Sizes, the largest ones, at which the decoder's blocks are the light ones.
+LIGHT_SCALES = 2  # The largest sizes, at which the decoder has light blocks.
 LEVELS = 255  # The largest 8-bit sample.
 
 
 def quantise(lr: Tensor, additive_noise: bool = False) -> Tensor:
-    """The LR image as 8-bit samples hold it.
+    """Rounds the LR image to 8-bit samples.
 
-    Rounding has the gradient of the identity; a sample that is clamped has none.
+    The gradient of rounding is that of the identity, and zero where a sample is clamped.
 
     Args:
         lr: `[B, 3, 16, 16]`, nominally in [-1, 1].
-        additive_noise: add uniform noise of one level's width instead of rounding, as the published
-            program does in training and, by an oversight, in its evaluation too. What is decoded then
-            is not what a file can hold.
+        additive_noise: add uniform noise that is one level wide instead of rounding, as the published program does in
+            training and, by mistake, in its evaluation too. A file cannot hold the result.
 
     Returns:
         `[B, 3, 16, 16]` in [-1, 1]; without noise, whole multiples of 1 / 255 in [0, 1] mapped to that range.
@@ -36,7 +35,7 @@ def quantise(lr: Tensor, additive_noise: bool = False) -> Tensor:
 
 
 class Encoder(nn.Module):
-    """Halvings down to 16x16, six of them from 1024, then a trunk of RRDB."""
+    """Strided convolutions from the face's size down to 16x16, and a trunk of RRDB there."""
 
     def __init__(self, spec: Grain2022Spec):
         super().__init__()
@@ -99,7 +98,7 @@ class InvRRDB(nn.Module):
         self.dec = Decoder(spec)
 
     def forward(self, image: Tensor, additive_noise: bool = False) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """There and back.
+        """Encodes and decodes an image.
 
         Args:
             image: `[B, 3, S, S]` in [-1, 1].

@@ -1,7 +1,7 @@
 """StyleGAN2 in configuration F: the face generator and its discriminator, with convolutions in plain torch.
 
-Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN". State-dict keys are those
-of the rosinality implementation, in which the generator's weights for faces are passed on.
+Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN". State-dict keys are those of the rosinality
+implementation, because the generator's weights for faces are distributed in its layout.
 """
 
 import math
@@ -21,7 +21,7 @@ CHANNELS = {4: 512, 8: 512, 16: 512, 32: 512, 64: 512, 128: 256, 256: 128, 512: 
 
 LEAKY_SLOPE = 0.2
 EPSILON = 1e-8
-FEATURE_MAPS = 3  # How many of the generator's finest feature maps are handed out.
+FEATURE_MAPS = 3  # The number of feature maps that the generator returns, the finest ones.
 
 STANDARD_DEVIATION_GROUP = 4
 
@@ -32,7 +32,7 @@ def leaky(x: Tensor) -> Tensor:
 
 
 class BinomialFilter(nn.Module):
-    """[1, 3, 3, 1] in both directions, with unit sum times `gain`, after upsampling `up` times."""
+    """Upsamples by `up` and filters with [1, 3, 3, 1] in both directions; the taps add up to `gain`."""
 
     kernel: Tensor
 
@@ -99,7 +99,7 @@ class PixelNorm(nn.Module):
 
 
 class ModulatedConv2d(nn.Module):
-    """A convolution whose weights a code scales (Karras et al. 2020, equations 1 to 3)."""
+    """A convolution whose weights are scaled by a code (Karras et al. 2020, equations 1 to 3)."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class ModulatedConv2d(nn.Module):
         weight = self.scale * self.weight * self.modulation(code)[:, None, :, None, None]
         if self.demodulate:
             weight = weight * torch.rsqrt(weight.square().sum((2, 3, 4), keepdim=True) + EPSILON)
-        # Every picture of the batch has weights of its own: to torch, groups of one picture's channels.
+        # Every picture of the batch has weights of its own, so each becomes a group of one grouped convolution.
         grouped = x.reshape(1, batch * channels, height, width)
         if self.blur is None:
             y = F.conv2d(grouped, weight.flatten(0, 1), padding=weight.shape[-1] // 2, groups=batch)
@@ -161,7 +161,7 @@ class StyledConv(nn.Module):
 
 
 class ToRGB(nn.Module):
-    """A feature map's contribution to the picture, added to the upsampled one of all coarser maps."""
+    """Adds the contribution of a feature map to the upsampled picture of all coarser maps."""
 
     def __init__(self, channels: int, code_channels: int, upsample: bool = True):
         super().__init__()
@@ -188,7 +188,7 @@ class ConstantInput(nn.Module):
 
 
 class StyleGAN2Generator(nn.Module):
-    """Codes of W+, one for each layer, -> a face and the generator's finest feature maps."""
+    """Codes in W+, one for each layer -> a face and the generator's finest feature maps."""
 
     def __init__(
         self,
@@ -197,7 +197,7 @@ class StyleGAN2Generator(nn.Module):
         code_channels: int = CODE_CHANNELS,
         mapping_layers: int = MAPPING_LAYERS,
     ):
-        """`channels` are those of the feature maps of each size 4, 8, ... and reach to `size` at least."""
+        """`channels` gives those of the feature maps of each size from 4 to at least `size`."""
         super().__init__()
         mapping = [
             EqualLinear(code_channels, code_channels, rate=MAPPING_LEARNING_RATE, activated=True)
@@ -217,11 +217,11 @@ class StyleGAN2Generator(nn.Module):
             self.noises.register_buffer(f"noise_{index}", torch.randn(1, 1, side, side))
 
     def forward(self, codes: Tensor, random_noise: bool = False) -> tuple[Tensor, list[Tensor]]:
-        """Draws faces; the mapping network `style` takes no part.
+        """Draws faces; the mapping network `style` is not used.
 
         Args:
-            codes: `[B, 18, 512]` for size 1024, from the coarsest layer's on.
-            random_noise: fresh noise for every picture and call, instead of the stored noise maps.
+            codes: `[B, 18, 512]` for size 1024, starting with the coarsest layer's.
+            random_noise: draw new noise for every picture and call instead of using the stored noise maps.
 
         Returns:
             `[B, 3, S, S]`, nominally in [-1, 1], and the feature maps of the three finest sizes, coarsest
@@ -265,7 +265,7 @@ class HalvingBlock(nn.Module):
 
 
 def with_standard_deviation(x: Tensor) -> Tensor:
-    """Adds a channel that tells how varied a group of the batch is (Karras et al. 2018, section 3).
+    """Adds a channel with the standard deviation over a group of the batch (Karras et al. 2018, section 3).
 
     `[B, C, H, W]` -> `[B, C + 1, H, W]`; B is below 4 or a multiple of 4.
     """
@@ -275,10 +275,10 @@ def with_standard_deviation(x: Tensor) -> Tensor:
 
 
 class StyleGAN2Discriminator(nn.Module):
-    """Face -> logit, positive for real faces."""
+    """Face -> logit, which is positive for real faces."""
 
     def __init__(self, size: int = 1024, channels: dict[int, int] = CHANNELS):
-        """`channels` are those of the feature maps of each size 4, 8, ... and reach to `size` at least."""
+        """`channels` gives those of the feature maps of each size from 4 to at least `size`."""
         super().__init__()
         sides = [side for side in sorted(channels, reverse=True) if 4 < side <= size]
         blocks = [HalvingBlock(channels[side], channels[side // 2]) for side in sides]
