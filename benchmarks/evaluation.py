@@ -6,25 +6,25 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import numpy as np
 import torch
-from grain_codec.benchmarks.metrics.metrics import psnr
+from grain_codec.benchmarks.metrics.psnr import psnr
 from grain_codec.formats.images.face_sets import FaceSet
 from grain_codec.formats.images.reading import resize_square
 from grain_codec.formats.images.writing import write_image
 from torch import Tensor
 
-from grain_codec.codec import DEFAULT_QUALITY, Codec, load_model
-from grain_codec.models.grain2022.networks import Grain2022, to_samples
-from grain_codec.models.grain2022.spec import Grain2022Spec
+from grain_codec.codec import Codec, Pixels, load_model
 from grain_codec.ops.devices import pick_device
+from grain_codec.settings import DEFAULT_MODEL, DEFAULT_QUALITY
 from grain_codec.training.family import read_sizes, training_of
 from grain_codec.training.judges.identity import load_identity
 from grain_codec.training.judges.perceptual import load_perceptual
 from grain_codec.training.settings import ModuleFiles, UnusableSettings
+from grain_codec.weights import NETWORKS, ModelFile
 from grain_codec.whole_files import write_whole
 
 LR_IMAGE = "lr"
@@ -32,102 +32,116 @@ PICTURES = ("rescaled", "prior", "fused")
 COMPARISON = "comparison"
 TABLE = "metrics.csv"
 
-Pictures = dict[str, np.ndarray]
+Pictures = dict[str, Pixels]
 """`lr`, uint8 `[16, 16, 3]`, and those of PICTURES that a model draws, uint8 `[S, S, 3]`."""
 
+TableRow = dict[str, str | float]
+"""The cells of one picture of one face by column."""
 
-def evaluate_model(
-    sources: list[Path],
-    output_dir: Path,
-    modules: ModuleFiles,
-    model: str,
-    quality: int | None,
-    lpips_weights: tuple[Path, ...],
-    identity_weights: Path | None,
-    official_quirks: bool,
-    force: bool,
-    device: str,
-) -> None:
-    """Writes the pictures and the table; see `grain-train evaluate --help`."""
-    place = pick_device(device)
-    size, pictures_of = _tested_model(model, modules, quality, official_quirks, place)
-    faces = FaceSet(sources, size, "bilinear")
-    distances = Distances(lpips_weights, identity_weights, place)
-    rows = []
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationSettings:
+    """What a user asks of the test of a model.
+
+    Attributes:
+        faces: folders of faces, tar shards or images.
+        output_dir: where the pictures and the table go.
+        model: a shipped model or a weights file; with trained modules, the sizes as for training.
+        modules: the trained modules to test instead of a weights file.
+        quality: quality level of a model that has several.
+        lpips_weights: files of LPIPS, to measure it too.
+        identity_weights: file of a face recogniser, to measure its distance too.
+        official_quirks: does what the published test program does instead of what a file holds.
+        force: whether files may be replaced.
+        device: "auto", or what torch calls the device.
+    """
+
+    faces: tuple[Path, ...]
+    output_dir: Path
+    model: str = DEFAULT_MODEL
+    modules: ModuleFiles
+    quality: int | None = None
+    lpips_weights: tuple[Path, ...] = ()
+    identity_weights: Path | None = None
+    official_quirks: bool = False
+    force: bool = False
+    device: str = "auto"
+
+
+def evaluate_model(settings: EvaluationSettings, tell: Callable[[str], None]) -> None:
+    """Writes the pictures and the table, and tells the means.
+
+    Raises:
+        UnusableSettings: the settings do not go together.
+        WrongModel: a file is not usable.
+        FileExistsError: there is such a file, and `force` is not given.
+    """
+    codec = _tested_codec(settings)
+    faces = FaceSet(list(settings.faces), codec.spec.image_size, "bilinear")
+    distances = Distances(settings, codec.device)
+    rows: list[TableRow] = []
     for index, name in enumerate(_file_names(faces)):
         face = faces[index].transpose(1, 2, 0)
-        pictures = pictures_of(face)
-        _write_pictures(output_dir, name, face, pictures, force)
+        pictures = _official_pictures(codec, face) if settings.official_quirks else _pictures(codec, face, settings)
+        _write_pictures(settings, name, face, pictures)
         rows += [{"face": name, "picture": kind, **distances.of(kind, found, face)} for kind, found in pictures.items()]
-    write_whole(str(output_dir / TABLE), _table(rows), force)
+    write_whole(settings.output_dir / TABLE, _table(rows), settings.force)
     for line in _mean_lines(rows):
-        click.echo(line)
+        tell(line)
 
 
 class Distances:
     """The distances that a table has a column for."""
 
-    def __init__(self, lpips_weights: tuple[Path, ...], identity_weights: Path | None, device: torch.device):
+    def __init__(self, settings: EvaluationSettings, device: torch.device):
+        """Loads the networks that judge; raises WrongModel where a file is not usable."""
         self.device = device
-        self.judges = {}
-        if lpips_weights:
-            self.judges["lpips"] = load_perceptual(lpips_weights).to(device)
-        if identity_weights is not None:
-            self.judges["identity"] = load_identity(identity_weights).to(device)
+        self.judges: dict[str, torch.nn.Module] = {}
+        if settings.lpips_weights:
+            self.judges["lpips"] = load_perceptual(settings.lpips_weights).to(device)
+        if settings.identity_weights is not None:
+            self.judges["identity"] = load_identity(settings.identity_weights).to(device)
 
     @torch.inference_mode()
-    def of(self, kind: str, found: np.ndarray, face: np.ndarray) -> dict[str, float]:
+    def of(self, kind: str, found: Pixels, face: Pixels) -> dict[str, float]:
         """Distances of a picture from the face, or of an LR image from the face's antialiased 16x16 view."""
         if kind == LR_IMAGE:
             return {"psnr": psnr(found, resize_square(face, len(found)))}
-        one, other = (_to_tensor(pixels, self.device) for pixels in (found, face))
+        one, other = (_to_tensor(pixels, self.device) * 2 - 1 for pixels in (found, face))
         return {"psnr": psnr(found, face), **{name: float(judge(one, other)) for name, judge in self.judges.items()}}
 
 
-def _tested_model(
-    model: str, modules: ModuleFiles, quality: int | None, quirks: bool, device: torch.device
-) -> tuple[int, Callable[[np.ndarray], Pictures]]:
-    """Side of the faces that a model takes, and what it makes of one."""
-    is_trained_here = modules.exp_dir is not None or modules.rescaling_checkpoint is not None
-    if is_trained_here:
-        spec = read_sizes(model)
-        networks = training_of(spec).trained_networks(spec, modules)
-    else:
-        codec = load_model(model, str(device))
-        if not isinstance(codec.spec, Grain2022Spec):
-            if quirks:
-                raise UnusableSettings("--official-quirks are those of grain-2022.")
-            return codec.spec.image_size, lambda face: _through_codec(codec, face, quality)
-        spec, networks = codec.spec, codec.networks
-    networks = networks.to(device)
-    return spec.image_size, lambda face: _through_networks(networks, _to_tensor(face, device), quirks)
+def _tested_codec(settings: EvaluationSettings) -> Codec:
+    """The codec of a weights file, or one of trained modules, which need no export for that."""
+    modules = settings.modules
+    if modules.exp_dir is None and modules.rescaling_checkpoint is None:
+        return load_model(settings.model, settings.device)
+    spec = read_sizes(settings.model)
+    networks = training_of(spec).trained_networks(spec, modules)
+    tensors = {f"{NETWORKS}{name}": value.numpy() for name, value in networks.state_dict().items()}
+    return Codec(ModelFile(Path(settings.model), spec, "", tensors), pick_device(settings.device))
 
 
-def _through_codec(codec: Codec, face: np.ndarray, quality: int | None) -> Pictures:
-    """What comes back of a face's file, at a quality level."""
+def _pictures(codec: Codec, face: Pixels, settings: EvaluationSettings) -> Pictures:
+    """What comes back of a face's symbols at a quality level."""
     levels = codec.spec.quality_levels
-    fine_quality = levels[min(quality or DEFAULT_QUALITY, len(levels)) - 1]
-    symbols = codec.analyse(face, fine_quality)
-    found = {LR_IMAGE: codec.files.low_resolution(symbols)}
-    return found | {kind: codec.draw(symbols, kind) for kind in PICTURES if kind in codec.outputs}
+    symbols = codec.analyse(face, levels[min(settings.quality or DEFAULT_QUALITY, len(levels)) - 1])
+    found = {LR_IMAGE: codec.files.coder.to_lr_image(symbols)}
+    return found | {kind: codec.draw([symbols], kind)[0] for kind in PICTURES if kind in codec.outputs}
 
 
 @torch.inference_mode()
-def _through_networks(networks: Grain2022, face: Tensor, quirks: bool) -> Pictures:
-    """What comes back of a face `[1, 3, S, S]` in [-1, 1] through its LR image."""
-    lr = networks.quantise(networks.encode(face), quirks)
-    found = {LR_IMAGE: lr}
-    found["rescaled"], features = networks.rescaling.dec(lr)
-    if "prior" in networks:
-        found["prior"], generated = networks.prior(features, quirks)
-    if "fusion" in networks:
-        found["fused"] = networks.fusion(features[-len(generated) :], generated)
-    return {kind: to_samples(picture, quirks)[0].permute(1, 2, 0).cpu().numpy() for kind, picture in found.items()}
+def _official_pictures(codec: Codec, face: Pixels) -> Pictures:
+    """What the published test program makes of a face."""
+    drawn = codec.networks.official_pictures(_to_tensor(face, codec.device))
+    if drawn is None:
+        raise UnusableSettings("--official-quirks are those of grain-2022.")
+    return {kind: picture[0].permute(1, 2, 0).cpu().numpy() for kind, picture in drawn.items()}
 
 
-def _to_tensor(pixels: np.ndarray, device: torch.device) -> Tensor:
-    """uint8 `[S, S, 3]` -> `[1, 3, S, S]` in [-1, 1]."""
-    return torch.from_numpy(pixels.copy()).to(device).permute(2, 0, 1)[None].float() / 127.5 - 1
+def _to_tensor(pixels: Pixels, device: torch.device) -> Tensor:
+    """uint8 `[S, S, 3]` -> `[1, 3, S, S]` in [0, 1]."""
+    return torch.from_numpy(pixels.copy()).to(device).permute(2, 0, 1)[None].float() / 255
 
 
 def _file_names(faces: FaceSet) -> Iterator[str]:
@@ -138,18 +152,18 @@ def _file_names(faces: FaceSet) -> Iterator[str]:
         yield place.stem if seen[place.stem] == 1 else f"{place.stem}-{seen[place.stem]}"
 
 
-def _write_pictures(folder: Path, name: str, face: np.ndarray, pictures: Pictures, force: bool) -> None:
+def _write_pictures(settings: EvaluationSettings, name: str, face: Pixels, pictures: Pictures) -> None:
     """One PNG a picture, each kind in a folder of its own, and all of them side by side."""
-    enlarged = pictures[LR_IMAGE].repeat(len(face) // len(pictures[LR_IMAGE]), 0)
-    enlarged = enlarged.repeat(len(enlarged) // len(pictures[LR_IMAGE]), 1)
+    scale = len(face) // len(pictures[LR_IMAGE])
+    enlarged = pictures[LR_IMAGE].repeat(scale, 0).repeat(scale, 1)
     large = [face, enlarged, *(pictures[kind] for kind in PICTURES if kind in pictures)]
     for kind, pixels in {**pictures, COMPARISON: np.concatenate(large, 1)}.items():
-        path = folder / kind / f"{name}.png"
+        path = settings.output_dir / kind / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(str(path), write_image(np.ascontiguousarray(pixels), "PNG"), force)
+        write_whole(path, write_image(np.ascontiguousarray(pixels), "PNG"), settings.force)
 
 
-def _table(rows: list[dict[str, str | float]]) -> bytes:
+def _table(rows: list[TableRow]) -> bytes:
     """A CSV row for each picture of each face."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
@@ -159,10 +173,12 @@ def _table(rows: list[dict[str, str | float]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _mean_lines(rows: list[dict[str, str | float]]) -> Iterator[str]:
+def _mean_lines(rows: list[TableRow]) -> Iterator[str]:
     """The means over the faces, a line for each picture."""
     for kind in dict.fromkeys(row["picture"] for row in rows):
         of_kind = [row for row in rows if row["picture"] == kind]
-        figures = [name for name, value in of_kind[0].items() if isinstance(value, float)]
-        means = "  ".join(f"{name} {np.mean([row[name] for row in of_kind]):.3f}" for name in figures)
+        figures = {
+            name: [row[name] for row in of_kind] for name, value in of_kind[0].items() if isinstance(value, float)
+        }
+        means = "  ".join(f"{name} {np.mean(np.array(values, float)):.3f}" for name, values in figures.items())
         yield f"{kind:10} {means}  ({len(of_kind)} faces)"

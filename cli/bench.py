@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from grain_codec.cli.batch.progress import duration, on_terminal
@@ -17,10 +17,10 @@ from grain_codec.runtime.cores import available_cores
 from grain_codec.version import VERSION
 
 if TYPE_CHECKING:
-    from grain_codec.benchmarks.runs.bench_worker import Outcome
     from grain_codec.benchmarks.runs.faces import FaceFile
-    from grain_codec.benchmarks.runs.plan import Plan
+    from grain_codec.benchmarks.runs.plan import Choices, Plan
     from grain_codec.benchmarks.runs.sweep import Progress
+    from grain_codec.benchmarks.runs.task import Outcome
 
 PROGRAM = "grain-bench"
 SECONDS_BETWEEN_LINES = 30
@@ -63,21 +63,26 @@ def main(
     jobs: int | None,
     force: bool,
     quiet: bool,
-    **choices: object,
+    **choices: Any,
 ) -> None:
     """Measure the aligned faces in the folder FACES, and write images.tsv, report.html, plot.png and more to DIR."""
     if (faces is None) == (table is None):
         raise click.UsageError("Give the folder FACES, or --from images.tsv.")
-    from grain_codec.benchmarks.report.requirements import missing_packages
-    from grain_codec.benchmarks.runs.run import TABLE, redraw
+    from grain_codec.benchmarks.runs.plan import Choices
+    from grain_codec.benchmarks.runs.run import TABLE, check_packages, clear, measure, redraw
 
-    missing = missing_packages()
-    if missing:
-        click.echo(f"{PROGRAM}: {missing}; only the tables are written", err=True)
     failures: list[str] = []
     try:
+        check_packages()
         if faces is not None:
-            failures = _measure(faces, folder, jobs or available_cores(), anchor, force, quiet, **choices)
+            plan, usable, warnings = _prepared(faces, Choices(**choices), anchor)
+            if force:
+                clear(folder)
+            jobs = jobs or available_cores()
+            what = f"{len(usable)} faces, {', '.join(plan.names)}; caps {', '.join(map(str, plan.caps))}"
+            line = ProgressLine(quiet, f"{what}; {', '.join(plan.metrics)}; {jobs} processes")
+            failures = measure(plan, usable, folder, jobs, warnings, line.update)
+            line.end()
         text = redraw(table or folder / TABLE, folder, anchor)
     except (GrainError, OSError) as error:
         complain(PROGRAM, str(table or faces), error)
@@ -85,98 +90,50 @@ def main(
     for failure in failures:
         click.echo(f"{PROGRAM}: {failure}", err=True)
     if not quiet:
-        click.echo(text if missing else f"{text}\n\n{folder / 'report.html'}")
-    # --from asks for the report alone, so that without one the command has failed.
-    sys.exit(EXIT_FAILED if failures or (table and missing) else 0)
+        click.echo(f"{text}\n\n{folder / 'report.html'}")
+    sys.exit(EXIT_FAILED if failures else 0)
 
 
-def _measure(
-    folder_of_faces: Path, folder: Path, jobs: int, anchor: str, force: bool, quiet: bool, **choices: object
-) -> list[str]:
-    """Runs what is not measured yet; a line for each face that a codec failed on."""
+def _prepared(folder: Path, choices: Choices, anchor: str) -> tuple[Plan, list[FaceFile], list[str]]:
+    """What is to be measured, on which faces, and what readers of the report should know of it."""
     from grain_codec.benchmarks.runs.faces import usable_faces
     from grain_codec.benchmarks.runs.plan import QUICK_FACES
-    from grain_codec.benchmarks.runs.run import clear, measure
 
-    plan, warnings = _plan(**choices)
+    plan, warnings = choices.plan()
     if anchor not in plan.names:
         raise GrainError(f"the anchor {anchor!r} is not measured; there are {', '.join(plan.names)}")
-    most = QUICK_FACES if plan.quick else None
-    faces, left_out = usable_faces(folder_of_faces, plan.size, most)
+    faces, left_out = usable_faces(folder, plan.size, QUICK_FACES if plan.quick else None)
     for line in (*warnings, *left_out):
         click.echo(f"{PROGRAM}: {line}", err=True)
     if not faces:
         raise GrainError(f"no face of {plan.size} pixels a side in this folder")
     if plan.quick:
         warnings.append(f"Quick run: {len(faces)} faces at most, fewer sizes and curve points, less encoder effort.")
-    warnings += [f"Left out: {line}" for line in left_out]
-    if force:
-        clear(folder)
-    told = ProgressTold(quiet)
-    told.start(plan, faces, jobs)
-    failures = measure(plan, faces, folder, jobs, warnings, told)
-    told.end()
-    return failures
+    return plan, faces, [*warnings, *(f"Left out: {line}" for line in left_out)]
 
 
-def _plan(
-    caps: tuple[int, ...],
-    codecs: tuple[str, ...],
-    models: tuple[str, ...],
-    efforts: tuple[int, ...],
-    metrics: tuple[str, ...],
-    lpips_weights: tuple[str, ...],
-    curves: bool,
-    quick: bool,
-    device: str,
-) -> tuple[Plan, list[str]]:
-    """What is to be measured, and a warning for each codec that is not to be had."""
-    from grain_codec.benchmarks.metrics.metrics import choose_metrics
-    from grain_codec.benchmarks.runs import plan
+class ProgressLine:
+    """Says on standard error how far a run is: on a terminal in one line, else in a new line now and then."""
 
-    ordinary, warnings = plan.choose_codecs(codecs)
-    shipped = (plan.DEFAULT_MODEL,) if not codecs or plan.DEFAULT_MODEL in codecs else ()
-    named_models, size = plan.choose_models((*shipped, *models))
-    return plan.Plan(
-        codecs=ordinary,
-        models=named_models,
-        caps=tuple(sorted(set(caps or plan.DEFAULT_CAPS))),
-        rungs=plan.QUICK_RUNGS if quick else plan.RUNGS,
-        efforts=tuple(sorted(set(efforts or (0,)))),
-        metrics=choose_metrics(metrics, lpips_weights, quick),
-        lpips_weights=lpips_weights,
-        quick=quick,
-        device=device,
-        size=size,
-        curves=curves,
-    ), warnings
-
-
-class ProgressTold:
-    """Says on standard error how far a run is: on a terminal in one line, else a line now and then."""
-
-    def __init__(self, quiet: bool):
+    def __init__(self, quiet: bool, heading: str):
+        """Says what is going to be measured."""
         self._quiet, self._on_terminal = quiet, on_terminal()
-        self._told = time.monotonic()
+        self._written = time.monotonic()
+        if not quiet:
+            click.echo(heading, err=True)
 
-    def start(self, plan: Plan, faces: list[FaceFile], jobs: int) -> None:
-        """What is going to be measured."""
-        if not self._quiet:
-            what = f"{len(faces)} faces, {', '.join(plan.names)}; caps {', '.join(map(str, plan.caps))}"
-            click.echo(f"{what}; {', '.join(plan.metrics)}; {jobs} processes", err=True)
-
-    def __call__(self, outcome: Outcome, progress: Progress) -> None:
-        """One more task is done."""
+    def update(self, outcome: Outcome, progress: Progress) -> None:
+        """Tells that one more task is done."""
         now = time.monotonic()
-        if self._quiet or not (self._on_terminal or now - self._told >= SECONDS_BETWEEN_LINES):
+        if self._quiet or not (self._on_terminal or now - self._written >= SECONDS_BETWEEN_LINES):
             return
-        self._told = now
+        self._written = now
         left = f", about {duration(progress.seconds_left)} left" if progress.seconds_left is not None else ""
         line = f"{progress.done}/{progress.total} measured{left}"
         click.echo(f"\r{line:<60}" if self._on_terminal else line, err=True, nl=not self._on_terminal)
 
     def end(self) -> None:
-        """The line is finished."""
+        """Ends the line."""
         if self._on_terminal and not self._quiet:
             click.echo(err=True)
 

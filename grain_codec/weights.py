@@ -40,7 +40,9 @@ MOST_FILE_BYTES = 1 << 29  # Bound on the size of a weights file; the published 
 MOST_HEADER_BYTES = 1 << 20
 """Bound on the header of a weights file, which names the tensors; the published model needs a fifth of it."""
 
-_NETWORKS = "networks."
+NETWORKS = "networks."
+"""How the names of the networks' tensors begin."""
+
 _DRAWING = ("networks.prior.", "networks.fusion.")
 
 
@@ -77,7 +79,7 @@ class ModelFile:
     @property
     def modules(self) -> set[str]:
         """Names of the modules that the file has tensors of."""
-        names = (name.removeprefix(_NETWORKS) for name in self.tensors if name.startswith(_NETWORKS))
+        names = (name.removeprefix(NETWORKS) for name in self.tensors if name.startswith(NETWORKS))
         return {name.partition(".")[0] for name in names}
 
     def check_fingerprint(self, fingerprint: bytes) -> None:
@@ -213,9 +215,9 @@ def load_networks(model: ModelFile) -> ReciprocalNetworks:
 
     family = family_of(model.spec)
     state = {
-        name.removeprefix(_NETWORKS): tensor.astype(np.float32) if tensor.dtype == np.float16 else tensor
+        name.removeprefix(NETWORKS): tensor.astype(np.float32) if tensor.dtype == np.float16 else tensor
         for name, tensor in model.tensors.items()
-        if name.startswith(_NETWORKS)
+        if name.startswith(NETWORKS)
     }
     if "rescaling" not in model.modules:
         raise WrongModel(f"{model.path}: has no rescaling module, so nothing can be encoded or decoded with it")
@@ -233,5 +235,5 @@ def network_tensors(networks: nn.ModuleDict) -> dict[str, npt.NDArray[Any]]:
     tensors = {}
     for name, value in networks.state_dict().items():
         array = value.detach().cpu().contiguous().numpy()
-        tensors[f"{_NETWORKS}{name}"] = array.astype(np.float16) if array.dtype == np.float32 else array
+        tensors[f"{NETWORKS}{name}"] = array.astype(np.float16) if array.dtype == np.float32 else array
     return tensors

@@ -6,21 +6,22 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
-from grain_codec.benchmarks.codecs.codec import Coded, timed
-from grain_codec.formats import container
+from grain_codec.benchmarks.codecs.face_codec import Coded, timed
+from grain_codec.benchmarks.tables.rows import Series
 
-from grain_codec.codec import load_model
+from grain_codec.codec import Pixels, load_model
 from grain_codec.errors import TooLarge
+from grain_codec.settings import DecodeSettings, EncodeSettings
 
 COMPARED = ("rescaled", "fused")
-"""What users decode to; `prior` is a step on the way."""
+"""The outputs that users decode to; `prior` is an intermediate result."""
 
 
 class ModelCodec:
     """A model of this package, as a `FaceCodec`."""
 
     def __init__(self, model: str, name: str, efforts: tuple[int, ...] = (0,), device: str = "cpu"):
-        """Loads the model and runs it once, so that the clock does not count what only a first run needs.
+        """Loads the model and runs it once, so that the first face is timed like all others.
 
         Args:
             model: a shipped model, or the path of a weights file.
@@ -34,10 +35,10 @@ class ModelCodec:
         self.name = name
         self._codec = load_model(model, device)
         spec, weights = self._codec.spec, self._codec.files.model
-        # With one quality there is nothing to search for.
+        # A model with one quality has nothing to search for.
         self.efforts = efforts if len(spec.quality_levels) > 1 else (0,)
         self.outputs = tuple(output for output in COMPARED if output in self._codec.outputs)
-        self.variants = tuple((output, effort) for effort in self.efforts for output in self.outputs)
+        self.series = tuple(Series(name, output, effort) for effort in self.efforts for output in self.outputs)
         self.points = tuple(f"q{level + 1}" for level in range(len(spec.quality_levels)))
         self.settings = (
             f"weights {spec.name} {weights.fingerprint.hex()}, on {device}: outputs {', '.join(self.outputs)}, "
@@ -45,44 +46,43 @@ class ModelCodec:
             "Under a cap, the seconds include finding the quality that fits."
         )
         grey = np.full((spec.image_size, spec.image_size, 3), 128, np.uint8)
-        data = self._codec.encode_face(grey, quality=1)
+        data = self._codec.encode(grey, EncodeSettings(quality=1))
         for output in self.outputs:
-            self._codec.decode_face(data, output=output)
+            self._codec.decode(data, DecodeSettings(output=output))
 
-    def at_point(self, pixels: np.ndarray, point: str) -> list[Coded]:
+    def at_point(self, pixels: Pixels, point: str) -> list[Coded]:
         """See `FaceCodec`."""
         quality = int(point.removeprefix("q"))
-        return self._coded(partial(self._codec.encode_face, pixels, quality=quality), point)
+        return self._coded(pixels, [EncodeSettings(quality=quality, effort=effort) for effort in self.efforts], point)
 
-    def best_under(self, pixels: np.ndarray, max_bytes: int) -> list[Coded]:
+    def best_under(self, pixels: Pixels, max_bytes: int) -> list[Coded]:
         """See `FaceCodec`."""
-        return self._coded(partial(self._codec.encode_face, pixels, max_bytes=max_bytes), "")
+        return self._coded(pixels, [EncodeSettings(max_bytes=max_bytes, effort=effort) for effort in self.efforts])
 
-    def _coded(self, encode: partial[bytes], point: str) -> list[Coded]:
-        """What each effort makes of a face, and each output of that."""
-        found = []
-        for effort in self.efforts:
+    def _coded(self, pixels: Pixels, choices: list[EncodeSettings], point: str = "") -> list[Coded]:
+        """What a face becomes with each of some settings, in each output."""
+        found: list[Coded] = []
+        for settings in choices:
             try:
-                data, seconds = timed(partial(encode, effort=effort))
+                data, seconds = timed(partial(self._codec.encode, pixels, settings))
             except TooLarge:
                 continue
-            found += self._decoded(data, seconds, effort, point)
+            found += self._decoded(data, seconds, settings.effort, point)
         return found
 
     def _decoded(self, data: bytes, encode_seconds: float, effort: int, point: str) -> Iterator[Coded]:
         """All outputs of a file."""
-        files, stored = self._codec.files, container.unpack(data)
-        symbols, read_seconds = timed(partial(files.read, data))
-        low_resolution = files.low_resolution(symbols)
+        files = self._codec.files
+        face, read_seconds = timed(partial(files.read, data))
+        low_resolution = files.lr_image(face)
         for output in self.outputs:
-            pixels, draw_seconds = timed(partial(self._codec.draw, symbols, output))
+            drawn, draw_seconds = timed(partial(self._codec.draw, [face.symbols], output))
             yield Coded(
+                series=Series(self.name, output, effort),
                 data=data,
-                pixels=pixels,
-                setting=" ".join(filter(None, (point, f"fine quality {stored.fine_quality}"))),
-                payload_bytes=len(stored.payload),
-                output=output,
-                effort=effort,
+                pixels=drawn[0],
+                setting=" ".join(filter(None, (point, f"fine quality {face.symbols.fine_quality}"))),
+                payload_bytes=len(face.payload.data) if face.payload else None,
                 low_resolution=low_resolution,
                 encode_seconds=encode_seconds,
                 decode_seconds=read_seconds + draw_seconds,

@@ -5,16 +5,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from functools import partial
 from importlib.metadata import version
-from importlib.util import find_spec
 
 import numpy as np
-from grain_codec.benchmarks.codecs.codec import Coded, PackageMissing, timed
+from grain_codec.benchmarks.codecs.face_codec import Coded, timed
 from grain_codec.benchmarks.codecs.prescaled import shrunk, squared_error
+from grain_codec.benchmarks.packages import require
+from grain_codec.benchmarks.tables.rows import Series
 from PIL import Image
 
-GRID = 16
+from grain_codec.codec import Pixels
+from grain_codec.coding.grid import GRID
+
 HASHED_SIDE = 32
-"""A BlurHash holds at most 9x9 cosines: more samples than this change nothing that is seen."""
+"""Side in pixels of what BlurHash is given: its 9x9 cosines at most can show no more detail."""
 
 
 class Placeholder(ABC):
@@ -22,21 +25,23 @@ class Placeholder(ABC):
 
     name = ""
     settings = ""
-    variants: tuple[tuple[str, int | None], ...] = (("", None),)
     points: tuple[str, ...] = ()
     prescale = 0
-    _face: np.ndarray | None = None
-    _files: dict[str, Coded]
+
+    def __init__(self) -> None:
+        self.series = (Series(self.name),)
+        self._face: Pixels | None = None
+        self._files: dict[str, Coded] = {}
 
     @abstractmethod
-    def encode(self, pixels: np.ndarray, point: str) -> bytes:
+    def encode(self, pixels: Pixels, point: str) -> bytes:
         """The file of a face uint8 `[S, S, 3]` with a setting."""
 
     @abstractmethod
-    def decode(self, data: bytes, side: int) -> np.ndarray:
+    def decode(self, data: bytes, side: int) -> Pixels:
         """The face at its own side."""
 
-    def at_point(self, pixels: np.ndarray, point: str) -> list[Coded]:
+    def at_point(self, pixels: Pixels, point: str) -> list[Coded]:
         """See `FaceCodec`."""
         if self._face is not pixels:
             self._face, self._files = pixels, {}
@@ -44,16 +49,17 @@ class Placeholder(ABC):
             self._files[point] = self._coded(pixels, point)
         return [self._files[point]]
 
-    def best_under(self, pixels: np.ndarray, max_bytes: int) -> list[Coded]:
+    def best_under(self, pixels: Pixels, max_bytes: int) -> list[Coded]:
         """See `FaceCodec`."""
         files = [coded for point in self.points for coded in self.at_point(pixels, point)]
         fitting = [coded for coded in files if len(coded.data) <= max_bytes]
         return sorted(fitting, key=lambda coded: squared_error(coded.pixels, pixels))[:1]
 
-    def _coded(self, pixels: np.ndarray, point: str) -> Coded:
+    def _coded(self, pixels: Pixels, point: str) -> Coded:
         data, encode_seconds = timed(partial(self.encode, pixels, point))
         decoded, decode_seconds = timed(partial(self.decode, data, pixels.shape[0]))
         return Coded(
+            series=self.series[0],
             data=data,
             pixels=decoded,
             setting=point,
@@ -72,11 +78,11 @@ class Bicubic16(Placeholder):
     points = ("raw",)
     prescale = GRID
 
-    def encode(self, pixels: np.ndarray, point: str) -> bytes:
+    def encode(self, pixels: Pixels, point: str) -> bytes:
         """See `Placeholder`."""
         return Image.fromarray(pixels).resize((GRID, GRID), Image.Resampling.BICUBIC).tobytes()
 
-    def decode(self, data: bytes, side: int) -> np.ndarray:
+    def decode(self, data: bytes, side: int) -> Pixels:
         """See `Placeholder`."""
         image = Image.frombytes("RGB", (GRID, GRID), data)
         return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC))
@@ -91,21 +97,22 @@ class BlurHash(Placeholder):
 
     def __init__(self) -> None:
         """Raises PackageMissing without its package."""
-        if find_spec("blurhash") is None:
-            raise PackageMissing('BlurHash needs one more package: pip install "grain-codec[bench]"')
+        super().__init__()
+        require("BlurHash needs one more package", "bench", "blurhash")
         self.settings = (
             f"blurhash {version('blurhash')}: {', '.join(self.points)} components of the face at {HASHED_SIDE} px, "
             "drawn bicubic. Payload bytes: all letters of the text."
         )
 
-    def encode(self, pixels: np.ndarray, point: str) -> bytes:
+    def encode(self, pixels: Pixels, point: str) -> bytes:
         """See `Placeholder`."""
         import blurhash
 
         across, down = map(int, point.split("x"))
-        return blurhash.encode(np.asarray(shrunk(pixels, HASHED_SIDE)).tolist(), across, down).encode()
+        text: str = blurhash.encode(np.asarray(shrunk(pixels, HASHED_SIDE)).tolist(), across, down)
+        return text.encode()
 
-    def decode(self, data: bytes, side: int) -> np.ndarray:
+    def decode(self, data: bytes, side: int) -> Pixels:
         """See `Placeholder`."""
         import blurhash
 

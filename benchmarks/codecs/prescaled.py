@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import io
-from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any
 
 import numpy as np
-from grain_codec.benchmarks.codecs.codec import Coded, timed
+import numpy.typing as npt
+from grain_codec.benchmarks.codecs.face_codec import Coded, timed
 from grain_codec.benchmarks.codecs.quality_search import LOOK_AHEAD, QualitySearch
+from grain_codec.benchmarks.packages import require
+from grain_codec.benchmarks.tables.rows import Series
 from PIL import Image
+
+from grain_codec.codec import Pixels
 
 PRESCALES = (16, 24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256)
 """Sides in pixels to which a face is shrunk before it is encoded."""
@@ -21,12 +28,19 @@ RANKING_SIDE = 256
 
 FINALISTS = 2
 MISSES = 2
-"""The walk over the sizes turns back after so many in a row that are farther than the nearest yet."""
+"""Sizes in a row that may be farther from the face than the nearest yet, before the search turns round."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One way to encode a face: side in pixels, a mode of the codec (such as its chroma sampling), quality, care."""
+    """One way to encode a face.
+
+    Attributes:
+        prescale: side in pixels.
+        mode: of the format, such as its chroma sampling.
+        quality: of the format.
+        thorough: whether the encoder may take more time.
+    """
 
     prescale: int
     mode: str
@@ -34,24 +48,61 @@ class Trial:
     thorough: bool = False
 
 
-class PrescaledCodec(ABC):
-    """Lanczos down, encode, decode, Lanczos up; subclasses are the codecs.
+@dataclass(frozen=True)
+class ImageFormat:
+    """A format of ordinary picture files, as Pillow writes it.
 
     Attributes:
-        name, variants: as in `FaceCodec`.
-        modes: of the codec, all of which are tried.
+        name: as in the results.
+        pillow_name: what Pillow calls it.
+        describe: given whether the search is quick, tells in whole sentences of library, version, settings, and how
+            payload bytes are counted.
+        options: what Pillow's `save` is given for a trial.
+        payload_bytes: bytes of a file without its container, or None where that means nothing.
+        modes: all of them are tried.
         qualities: from the smallest files to the largest.
-        has_thorough: whether `encode` can take more time over what the search has found.
+        has_thorough: whether the encoder can take more time over what the search has found.
+        setting: a trial's settings as the format's own tools name them.
+        plugin: module that brings the format to Pillow; empty where Pillow has it.
+        plugin_needed: sentence that says so where the module is missing.
     """
 
-    name = ""
-    variants: tuple[tuple[str, int | None], ...] = (("", None),)
+    name: str
+    pillow_name: str
+    describe: Callable[[bool], str]
+    options: Callable[[Trial], dict[str, Any]]
+    payload_bytes: Callable[[bytes], int | None]
     modes: tuple[str, ...] = ("",)
-    qualities = range(101)
-    has_thorough = False
+    qualities: range = range(101)
+    has_thorough: bool = False
+    setting: Callable[[Trial], str] = lambda trial: " ".join(filter(None, (f"q{trial.quality}", trial.mode)))
+    plugin: str = ""
+    plugin_needed: str = ""
 
-    def __init__(self, rungs: tuple[int, ...] = (), quick: bool = False):
-        """`rungs` are the byte caps of the curve's points; `quick` tries fewer sizes and takes no more time."""
+    def encode(self, image: Image.Image, trial: Trial) -> bytes:
+        """The file of a small picture."""
+        stream = io.BytesIO()
+        image.save(stream, self.pillow_name, **self.options(trial))
+        return stream.getvalue()
+
+
+class PrescaledCodec:
+    """Lanczos down, encode in a format, decode, Lanczos up; a `FaceCodec`."""
+
+    def __init__(self, format: ImageFormat, rungs: tuple[int, ...] = (), quick: bool = False):
+        """Makes the codec ready to use.
+
+        Args:
+            rungs: byte caps that are the points of the curve.
+            quick: tries fewer sizes, and lets no encoder take more time.
+
+        Raises:
+            PackageMissing: the format's plugin is not installed.
+        """
+        if format.plugin:
+            require(format.plugin_needed, "bench", format.plugin)
+            import_module(format.plugin)
+        self.format, self.name, self.series = format, format.name, (Series(format.name),)
         self.points = tuple(map(str, rungs))
         self.prescales = QUICK_PRESCALES if quick else PRESCALES
         self.quick = quick
@@ -61,44 +112,29 @@ class PrescaledCodec(ABC):
     def settings(self) -> str:
         """Library, settings and search in words."""
         sides = ", ".join(map(str, self.prescales))
-        return f"{self.describe()} Shrunk to the best of {sides} px first, Lanczos both ways."
+        return f"{self.format.describe(self.quick)} Shrunk to the best of {sides} px first, Lanczos both ways."
 
-    @abstractmethod
-    def describe(self) -> str:
-        """Library, version, settings, and how payload bytes are counted: whole sentences."""
-
-    @abstractmethod
-    def encode(self, image: Image.Image, trial: Trial) -> bytes:
-        """The file of a small picture."""
-
-    def setting_of(self, trial: Trial) -> str:
-        """A trial's settings as the codec's own tools name them."""
-        return " ".join(filter(None, (f"q{trial.quality}", trial.mode)))
-
-    @abstractmethod
-    def payload_bytes(self, data: bytes) -> int | None:
-        """Bytes of a file without its container, or None where that means nothing."""
-
-    def at_point(self, pixels: np.ndarray, point: str) -> list[Coded]:
+    def at_point(self, pixels: Pixels, point: str) -> list[Coded]:
         """See `FaceCodec`."""
         return self.best_under(pixels, int(point))
 
-    def best_under(self, pixels: np.ndarray, max_bytes: int) -> list[Coded]:
+    def best_under(self, pixels: Pixels, max_bytes: int) -> list[Coded]:
         """See `FaceCodec`."""
         if self._search is None or self._search.pixels is not pixels:
             self._search = _Search(self, pixels)
         trial = self._search.nearest(max_bytes)
         return [] if trial is None else [self._coded(pixels, trial)]
 
-    def _coded(self, pixels: np.ndarray, trial: Trial) -> Coded:
-        """A trial, encoded and decoded again with the clock running."""
-        data, encode_seconds = timed(lambda: self.encode(shrunk(pixels, trial.prescale), trial))
+    def _coded(self, pixels: Pixels, trial: Trial) -> Coded:
+        """Encodes and decodes a trial once more, timed."""
+        data, encode_seconds = timed(lambda: self.format.encode(shrunk(pixels, trial.prescale), trial))
         decoded, decode_seconds = timed(lambda: enlarged(data, pixels.shape[0]))
         return Coded(
+            series=self.series[0],
             data=data,
             pixels=decoded,
-            setting=self.setting_of(trial),
-            payload_bytes=self.payload_bytes(data),
+            setting=self.format.setting(trial),
+            payload_bytes=self.format.payload_bytes(data),
             prescale=trial.prescale,
             encode_seconds=encode_seconds,
             decode_seconds=decode_seconds,
@@ -106,20 +142,20 @@ class PrescaledCodec(ABC):
 
 
 class _Search:
-    """All that is known of one face's files; what was encoded for one cap serves the next."""
+    """All that is known of one face's files; what was encoded for one cap is used for the next."""
 
-    def __init__(self, codec: PrescaledCodec, pixels: np.ndarray):
+    def __init__(self, codec: PrescaledCodec, pixels: Pixels):
         self.pixels = pixels
-        self._codec = codec
+        self._format = codec.format
         self._reference = np.asarray(shrunk(pixels, RANKING_SIDE), np.float32)
         self._small: dict[int, Image.Image] = {}
         self._files: dict[Trial, bytes] = {}
         self._errors: dict[tuple[Trial, int], float] = {}
         self._searches: dict[Trial, QualitySearch] = {}
-        self._gained = 0
+        self._quality_gain = 0
         self._prescales = [side for side in codec.prescales if side <= pixels.shape[0]]
         self._start = len(self._prescales) // 2
-        self._takes_care = codec.has_thorough and not codec.quick
+        self._refines = codec.format.has_thorough and not codec.quick
 
     def nearest(self, max_bytes: int) -> Trial | None:
         """The nearest trial whose file has at most `max_bytes`, or None."""
@@ -130,7 +166,7 @@ class _Search:
             return None
         finalists = sorted(found, key=found.__getitem__)[:FINALISTS]
         self._start = self._prescales.index(finalists[0].prescale)
-        if self._takes_care:
+        if self._refines:
             finalists += self._thorough(finalists, max_bytes)
         return min(finalists, key=lambda trial: self._error(trial, self.pixels.shape[0]))
 
@@ -141,7 +177,7 @@ class _Search:
             nearest = min(found.values(), default=np.inf)
             if step < 0 and self._least_error(prescale) >= nearest:
                 return
-            trials = [trial for mode in self._codec.modes if (trial := self._finest(prescale, mode, max_bytes))]
+            trials = [trial for mode in self._format.modes if (trial := self._finest(prescale, mode, max_bytes))]
             if not trials and step > 0:
                 return
             found |= {trial: self._error(trial, RANKING_SIDE) for trial in trials}
@@ -151,28 +187,28 @@ class _Search:
 
     def _finest(self, prescale: int, mode: str, max_bytes: int) -> Trial | None:
         """The trial of the highest quality that fits."""
-        middle = self._codec.qualities[len(self._codec.qualities) // 2]
+        middle = self._format.qualities[len(self._format.qualities) // 2]
         return self._finest_like(Trial(prescale, mode, middle), max_bytes)
 
     def _thorough(self, drafts: list[Trial], max_bytes: int) -> list[Trial]:
-        """The same sizes and modes with all the encoder's care, each at the highest quality that then fits."""
+        """The same sizes and modes by the thorough encoder, each at the highest quality that then fits."""
         found = []
         for draft in drafts:
-            # Care makes files smaller by much the same everywhere.
-            guess = replace(draft, quality=draft.quality + self._gained, thorough=True)
+            # A thorough encoder makes all files smaller by much the same factor.
+            guess = replace(draft, quality=draft.quality + self._quality_gain, thorough=True)
             if trial := self._finest_like(guess, max_bytes):
-                self._gained = trial.quality - draft.quality
+                self._quality_gain = trial.quality - draft.quality
                 found.append(trial)
         return found
 
     def _finest_like(self, guess: Trial, max_bytes: int) -> Trial | None:
         """The trial of the highest quality that fits, otherwise like one whose quality is a guess."""
-        qualities = self._codec.qualities
+        qualities = self._format.qualities
         family = replace(guess, quality=qualities[0])
         if family not in self._searches:
             stride = 1 if guess.thorough else len(qualities) // 4
-            # A draft need not be the very best: the search with care goes on from it.
-            ahead = 0 if self._takes_care else LOOK_AHEAD
+            # A draft need not be the very best: the thorough search starts from it.
+            ahead = 0 if self._refines else LOOK_AHEAD
             self._searches[family] = QualitySearch(
                 lambda place: len(self._file(replace(family, quality=qualities[place]))), len(qualities), stride, ahead
             )
@@ -180,13 +216,13 @@ class _Search:
         return None if place is None else replace(family, quality=qualities[place])
 
     def _least_error(self, prescale: int) -> float:
-        """What shrinking alone costs: no file of this size can be nearer."""
+        """The error that shrinking alone causes: no file of this size can be nearer."""
         small = self._shrunk(prescale).resize((RANKING_SIDE, RANKING_SIDE), Image.Resampling.LANCZOS)
         return squared_error(np.asarray(small), self._reference)
 
     def _file(self, trial: Trial) -> bytes:
         if trial not in self._files:
-            self._files[trial] = self._codec.encode(self._shrunk(trial.prescale), trial)
+            self._files[trial] = self._format.encode(self._shrunk(trial.prescale), trial)
         return self._files[trial]
 
     def _error(self, trial: Trial, side: int) -> float:
@@ -203,18 +239,18 @@ class _Search:
         return self._small[prescale]
 
 
-def shrunk(pixels: np.ndarray, side: int) -> Image.Image:
+def shrunk(pixels: Pixels, side: int) -> Image.Image:
     """A face uint8 `[S, S, 3]` at a smaller side, Lanczos."""
     return Image.fromarray(pixels).resize((side, side), Image.Resampling.LANCZOS)
 
 
-def enlarged(data: bytes, side: int) -> np.ndarray:
+def enlarged(data: bytes, side: int) -> Pixels:
     """A picture file's pixels at a side, Lanczos: uint8 `[side, side, 3]`."""
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS))
 
 
-def squared_error(one: np.ndarray, other: np.ndarray) -> float:
+def squared_error(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
     """Mean squared error of two pictures' samples."""
     difference = np.subtract(one, other, dtype=np.float32).reshape(-1)
     return float(difference @ difference) / difference.size

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from grain_codec.benchmarks.codecs.codec import PackageMissing
+import numpy.typing as npt
+from grain_codec.benchmarks.packages import PackageMissing, installed, require
 from PIL import Image
 
+from grain_codec.codec import Pixels
 from grain_codec.training.judges.face_chip import CHIP_COLUMNS, CHIP_ROWS, CHIP_SIDE
 
 PACKAGES = ("dlib", "face_recognition_models")
@@ -31,17 +33,12 @@ _LANDMARKS = "shape_predictor_5_face_landmarks.dat"
 
 def available() -> bool:
     """Whether the extra is installed; imports nothing."""
-    return all(find_spec(package) is not None for package in PACKAGES)
+    return installed(*PACKAGES)
 
 
-def require() -> None:
-    """Refuses to go on without the extra.
-
-    Raises:
-        PackageMissing: it is not installed; the text names the command that installs it.
-    """
-    if not available():
-        raise PackageMissing('the identity distance needs more packages: pip install "grain-codec[identity]"')
+def require_packages() -> None:
+    """Raises PackageMissing without the extra."""
+    require("the identity distance needs more packages", "identity", *PACKAGES)
 
 
 def describe() -> str:
@@ -55,42 +52,47 @@ def describe() -> str:
 
 
 class OriginalFace:
-    """An original: where its face is, and the recogniser's numbers for it."""
+    """An original: where its face is, and the recogniser's numbers for it.
 
-    def __init__(self, pixels: np.ndarray):
-        """`pixels` are uint8 `[S, S, 3]`."""
+    Attributes:
+        found: whether dlib finds a face in it.
+    """
+
+    def __init__(self, pixels: Pixels):
+        """Looks for the face in pixels uint8 `[S, S, 3]`."""
         self._landmarks = _find(pixels)
         self.found = self._landmarks is not None
         self._descriptor = self._describe(pixels)
 
-    def distance(self, pixels: np.ndarray) -> float:
+    def distance(self, pixels: Pixels) -> float:
         """Euclidean distance of the descriptors of the original and of a picture `[S, S, 3]` of it."""
         return float(np.linalg.norm(self._describe(pixels) - self._descriptor))
 
-    def _describe(self, pixels: np.ndarray) -> np.ndarray:
+    def _describe(self, pixels: Pixels) -> npt.NDArray[np.float64]:
         """The 128 numbers of a picture's face."""
         return np.array(_recogniser().compute_face_descriptor(self._chip(pixels)))
 
-    def _chip(self, pixels: np.ndarray) -> np.ndarray:
+    def _chip(self, pixels: Pixels) -> Pixels:
         """What the recogniser sees, uint8 `[150, 150, 3]`."""
-        import dlib
-
         if self._landmarks is None:
             side = pixels.shape[0]
-            box = tuple(round(side * part) for part in (CHIP_COLUMNS[0], CHIP_ROWS[0], CHIP_COLUMNS[1], CHIP_ROWS[1]))
-            chip = Image.fromarray(pixels).crop(box).resize((CHIP_SIDE, CHIP_SIDE), Image.Resampling.BILINEAR)
-            return np.array(chip)
-        return dlib.get_face_chip(_shrunk(pixels), self._landmarks, CHIP_SIDE, CHIP_PADDING)
+            left, right, top, bottom = (round(side * part) for part in (*CHIP_COLUMNS, *CHIP_ROWS))
+            cut = Image.fromarray(pixels).crop((left, top, right, bottom))
+            return np.array(cut.resize((CHIP_SIDE, CHIP_SIDE), Image.Resampling.BILINEAR))
+        import dlib
+
+        chip: Pixels = dlib.get_face_chip(_shrunk(pixels), self._landmarks, CHIP_SIDE, CHIP_PADDING)
+        return chip
 
 
-def _find(pixels: np.ndarray) -> Any | None:
+def _find(pixels: Pixels) -> Any | None:
     """dlib's five landmarks of the largest face, in the picture at DETECTION_SIDE; None where it sees no face."""
     view = _shrunk(pixels)
     boxes = _detector()(view, 0)
     return _predictor()(view, max(boxes, key=lambda box: box.area())) if boxes else None
 
 
-def _shrunk(pixels: np.ndarray) -> np.ndarray:
+def _shrunk(pixels: Pixels) -> Pixels:
     image = Image.fromarray(pixels).resize((DETECTION_SIDE, DETECTION_SIDE), Image.Resampling.BICUBIC)
     return np.array(image)
 

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from grain_codec.codec import Pixels
 from grain_codec.errors import WrongModel
 from grain_codec.training.judges.perceptual import PerceptualDistance, ShiftTolerantDistance, load_perceptual
 
 SIDE = 256
-"""Pictures are compared at this side; the networks were made for about as much."""
+"""Side in pixels at which pictures are compared; the networks were trained on pictures of about this size."""
 
 MOST_BYTES = 1 << 30
 
@@ -23,7 +24,7 @@ def read_perceptual_distance(paths: Sequence[Path]) -> tuple[PerceptualDistance,
     """LPIPS with the weights in one file or two, and its name with the first bytes of their SHA-256.
 
     Raises:
-        WrongModel: they are no such weights; the text names the files. See `load_perceptual` for their layouts.
+        WrongModel: they are no such weights; the text names the files. See `load_perceptual` for the layouts.
         OSError: one cannot be read.
     """
     digest = hashlib.sha256()
@@ -37,7 +38,7 @@ def read_perceptual_distance(paths: Sequence[Path]) -> tuple[PerceptualDistance,
     return network, f"{kind}, AlexNet, {SIDE} px, weights {digest.hexdigest()[:6]}"
 
 
-def as_input(pixels: np.ndarray) -> Tensor:
+def as_input(pixels: Pixels) -> Tensor:
     """uint8 `[H, W, 3]` as `[1, 3, H, W]` in [-1, 1]."""
     return torch.from_numpy(pixels.transpose(2, 0, 1)[None].astype(np.float32)) / 127.5 - 1
 

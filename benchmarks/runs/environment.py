@@ -4,33 +4,44 @@ from __future__ import annotations
 
 import datetime
 import json
-import multiprocessing
 import os
 import platform
-import resource
 import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from grain_codec.benchmarks.metrics.metrics import describe_metrics
-from grain_codec.benchmarks.runs.bench_worker import Description
+from grain_codec.benchmarks.metrics.metric_set import describe_metrics
 from grain_codec.benchmarks.runs.faces import FaceFile
+from grain_codec.benchmarks.runs.machine import peak_mebibytes, processor
 from grain_codec.benchmarks.runs.plan import Plan, make_codec
-from grain_codec.benchmarks.runs.processor import processor
+from grain_codec.benchmarks.runs.task import Description
 from PIL import features
 
 from grain_codec.errors import GrainError
+from grain_codec.runtime.worker_pool import WorkerDied, WorkerPool
 from grain_codec.version import VERSION
 from grain_codec.weights import find_model, read_model
+from grain_codec.whole_files import write_whole
 
-PACKAGES = ("pillow", "numpy", "torch", "pillow-jxl-plugin", "blurhash", "dlib", "dlib-bin")
+PACKAGES = (
+    "pillow",
+    "numpy",
+    "torch",
+    "pillow-jxl-plugin",
+    "blurhash",
+    "pytorch-msssim",
+    "bjontegaard",
+    "dlib",
+    "dlib-bin",
+)
 LIBRARIES = {"libjpeg_turbo": "libjpeg-turbo", "webp": "libwebp", "avif": "libavif", "jpg_2000": "OpenJPEG"}
 BINDING = ("caps", "picture_cap", "size", "efforts", "curves", "quick", "metrics", "settings", "models", "faces")
-"""What must be equal for rows to stand in one table."""
+"""Entries of the record that must be equal for rows to stand in one table."""
 
 
 class OtherSettings(GrainError):
@@ -75,9 +86,7 @@ def check_same_run(environment: dict[str, Any], recorded: dict[str, Any]) -> Non
 
 def write_environment(path: Path, environment: dict[str, Any]) -> None:
     """Writes the record, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(environment, indent=2, ensure_ascii=False) + "\n")
-    partial.replace(path)
+    write_whole(path, (json.dumps(environment, indent=2, ensure_ascii=False) + "\n").encode(), force=True)
 
 
 def read_environment(path: Path) -> dict[str, Any]:
@@ -88,7 +97,7 @@ def read_environment(path: Path) -> dict[str, Any]:
         OSError: it cannot be read.
     """
     try:
-        environment = json.loads(path.read_text())
+        environment = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise GrainError(f"{path}: no record of a run: {error}") from error
     if not isinstance(environment, dict):
@@ -98,40 +107,16 @@ def read_environment(path: Path) -> dict[str, Any]:
 
 def peak_memory(plan: Plan, face: FaceFile) -> dict[str, int]:
     """MiB at the peak of a process that does nothing but one face at the middle cap, for each codec."""
-    context = multiprocessing.get_context("spawn")
     peaks = {}
     for name in plan.names:
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_measure_memory, args=(theirs, plan, name, face), daemon=True)
-        process.start()
-        theirs.close()
-        try:
-            peaks[name] = ours.recv()
-        except EOFError:
-            continue  # it was killed, for want of memory for one
-        finally:
-            process.join()
+        with WorkerPool(1) as pool, suppress(WorkerDied):  # for want of memory, say
+            peaks[name] = pool.submit(_measure_memory, plan, name, face).result()
     return peaks
 
 
-def _measure_memory(connection: Any, plan: Plan, name: str, face: FaceFile) -> None:
-    codec = make_codec(plan, name)
-    codec.best_under(face.read(plan.size), plan.picture_cap)
-    connection.send(_peak_mebibytes())
-
-
-def _peak_mebibytes() -> int:
-    """The peak of this process.
-
-    Linux hands a parent's peak down in `ru_maxrss`; its own is in /proc.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) // 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak // (1 << 20 if sys.platform == "darwin" else 1 << 10)
+def _measure_memory(plan: Plan, name: str, face: FaceFile) -> int:
+    make_codec(plan, name).best_under(face.read(plan.size), plan.picture_cap)
+    return peak_mebibytes()
 
 
 def _versions() -> dict[str, str]:
@@ -141,8 +126,7 @@ def _versions() -> dict[str, str]:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
-    found |= {name: features.version(key) for key, name in LIBRARIES.items() if features.version(key)}
-    return found
+    return found | {name: text for key, name in LIBRARIES.items() if (text := features.version(key))}
 
 
 def _machine() -> dict[str, str | int]:

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from grain_codec.benchmarks.tables.results_table import printable
+from grain_codec.benchmarks.tables.rows import cell_text
 from grain_codec.formats.images.face_sets import SUFFIXES
-from grain_codec.formats.images.pictures import read_face
+from grain_codec.formats.images.reading import read_face
 from PIL import Image
 
-from grain_codec.errors import BadImage
+from grain_codec.codec import Pixels
+from grain_codec.errors import BadImage, reason_of
 
 DIGEST_LETTERS = 12
 
@@ -33,12 +33,12 @@ class FaceFile:
     path: Path
     digest: str
 
-    def read(self, size: int) -> np.ndarray:
+    def read(self, size: int) -> Pixels:
         """The face, uint8 `[size, size, 3]`."""
         return read_face(self.path.read_bytes(), self.name, size)
 
 
-def faces_in(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
+def faces_in(folder: Path) -> Iterator[tuple[str, Pixels]]:
     """Names and pixels uint8 `[1024, 1024, 3]` of the images of a folder."""
     for path in _images(folder):
         yield path.name, read_face(path.read_bytes(), path.name)
@@ -47,11 +47,11 @@ def faces_in(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
 def usable_faces(folder: Path, size: int, most: int | None = None) -> tuple[list[FaceFile], list[str]]:
     """The faces of a folder that can be measured at a size.
 
-    A picture smaller than that is left out: half of its samples would be made up by the enlargement.
+    A picture smaller than that is left out: enlarging it would make samples up.
 
     Args:
         size: side in pixels at which all faces are compared.
-        most: faces to take; the others are not looked at.
+        most: at most so many faces are taken, and the other files not opened.
 
     Returns:
         The faces by name, and a line for each picture that was left out, which begins with its name.
@@ -71,10 +71,9 @@ def usable_faces(folder: Path, size: int, most: int | None = None) -> tuple[list
             if side < size:
                 raise BadImage(f"{path.name}: {side} pixels a side are fewer than the {size} of the comparison")
         except (BadImage, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            left_out.append(f"{path.name}: {reason.removeprefix(f'{path.name}: ')}")
+            left_out.append(f"{path.name}: {reason_of(error, path.name)}")
         else:
-            usable.append(FaceFile(printable(path.name), path, hashlib.sha256(data).hexdigest()[:DIGEST_LETTERS]))
+            usable.append(FaceFile(cell_text(path.name), path, hashlib.sha256(data).hexdigest()[:DIGEST_LETTERS]))
     return usable, left_out
 
 

@@ -7,11 +7,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from grain_codec.benchmarks.runs.bench_worker import ORIGINAL, Outcome, picture
 from grain_codec.benchmarks.runs.faces import FaceFile
-from grain_codec.benchmarks.tables.contest import worst_images
-from grain_codec.benchmarks.tables.results_table import Row
+from grain_codec.benchmarks.runs.task import ORIGINAL, Outcome, picture
+from grain_codec.benchmarks.tables.cap_comparison import worst_images
+from grain_codec.benchmarks.tables.rows import Row
 from grain_codec.benchmarks.tables.summary import Results
+
+from grain_codec.whole_files import write_whole
 
 Pictures = dict[str, dict[str, bytes]]
 """WebP bytes by face and by "original", "LR image" or a series' label."""
@@ -65,9 +67,8 @@ class PictureStore:
 
     def _write_index(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        partial = self._folder / f"{INDEX}.partial"
-        partial.write_text(json.dumps(self._index, indent=1, ensure_ascii=False) + "\n")
-        partial.replace(self._folder / INDEX)
+        text = json.dumps(self._index, indent=1, ensure_ascii=False) + "\n"
+        write_whole(self._folder / INDEX, text.encode(), force=True)
 
 
 def chosen_faces(rows: Sequence[Row], cap: int) -> list[str]:
@@ -77,9 +78,9 @@ def chosen_faces(rows: Sequence[Row], cap: int) -> list[str]:
 
 
 def _read_index(path: Path) -> dict[str, dict[str, str]]:
-    """The index as far as it is one: a picture's name is a number, so that none lies outside of the folder."""
+    """The index without entries that no run writes: a picture's name is a number, so that none lies elsewhere."""
     try:
-        index = json.loads(path.read_text())
+        index = json.loads(path.read_text(encoding="utf-8"))
         return {
             str(name): {str(label): file for label, file in files.items() if re.fullmatch(r"[0-9]{5,9}\.webp", file)}
             for name, files in index.items()

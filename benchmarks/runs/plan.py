@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from grain_codec.benchmarks.codecs.codec import FaceCodec, PackageMissing
-from grain_codec.benchmarks.codecs.ordinary import ORDINARY_CODECS
+from grain_codec.benchmarks.codecs.face_codec import FaceCodec
+from grain_codec.benchmarks.codecs.ordinary import ORDINARY_FORMATS
 from grain_codec.benchmarks.codecs.placeholders import Bicubic16, BlurHash
+from grain_codec.benchmarks.codecs.prescaled import PrescaledCodec
+from grain_codec.benchmarks.metrics.metric_set import choose_metrics
+from grain_codec.benchmarks.packages import PackageMissing
 
 from grain_codec.errors import GrainError
+from grain_codec.settings import DEFAULT_MODEL
 from grain_codec.weights import find_model, read_model
 
-DEFAULT_MODEL = "face-1024"
-CODECS = ("bicubic16", *ORDINARY_CODECS, BlurHash.name, DEFAULT_MODEL)
+PLACEHOLDERS = {Bicubic16.name: Bicubic16, BlurHash.name: BlurHash}
+CODECS = (Bicubic16.name, *ORDINARY_FORMATS, BlurHash.name, DEFAULT_MODEL)
 """Names that a run can be asked for; other models are given by their weights files."""
 
 DEFAULT_SIZE = 1024
@@ -66,6 +70,44 @@ class Plan:
         return (*self.codecs, *(name for name, _ in self.models))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What a user asks of a run, as the options of grain-bench; empty for all that there are, or for the default."""
+
+    caps: tuple[int, ...] = ()
+    codecs: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    efforts: tuple[int, ...] = ()
+    metrics: tuple[str, ...] = ()
+    lpips_weights: tuple[str, ...] = ()
+    curves: bool = True
+    quick: bool = False
+    device: str = "cpu"
+
+    def plan(self) -> tuple[Plan, list[str]]:
+        """What is to be measured, and a warning for each codec that is left out because a package is missing.
+
+        Raises:
+            GrainError: a codec, model or metric is unknown or cannot be had here.
+        """
+        codecs, warnings = choose_codecs(self.codecs)
+        shipped = (DEFAULT_MODEL,) if not self.codecs or DEFAULT_MODEL in self.codecs else ()
+        models, size = choose_models((*shipped, *self.models))
+        return Plan(
+            codecs=codecs,
+            models=models,
+            caps=tuple(sorted(set(self.caps or DEFAULT_CAPS))),
+            rungs=QUICK_RUNGS if self.quick else RUNGS,
+            efforts=tuple(sorted(set(self.efforts or (0,)))),
+            metrics=choose_metrics(self.metrics, self.lpips_weights, self.quick),
+            lpips_weights=self.lpips_weights,
+            quick=self.quick,
+            device=self.device,
+            size=size,
+            curves=self.curves,
+        ), warnings
+
+
 def make_codec(plan: Plan, name: str) -> FaceCodec:
     """A codec of a plan by its name.
 
@@ -73,19 +115,17 @@ def make_codec(plan: Plan, name: str) -> FaceCodec:
         PackageMissing: it needs a package that is not installed.
         WrongModel: its weights are not usable.
     """
-    if name in ORDINARY_CODECS:
-        return ORDINARY_CODECS[name](plan.rungs, plan.quick)
-    if name == Bicubic16.name:
-        return Bicubic16()
-    if name == BlurHash.name:
-        return BlurHash()
+    if name in ORDINARY_FORMATS:
+        return PrescaledCodec(ORDINARY_FORMATS[name], plan.rungs, plan.quick)
+    if name in PLACEHOLDERS:
+        return PLACEHOLDERS[name]()
     from grain_codec.benchmarks.codecs.model import ModelCodec
 
     return ModelCodec(dict(plan.models)[name], name, plan.efforts, plan.device)
 
 
 def choose_codecs(asked: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
-    """The ordinary codecs and placeholders of a run, and a warning for each that is not to be had here.
+    """The ordinary codecs and placeholders of a run, and a warning for each whose package is missing.
 
     Args:
         asked: names; empty for all that there are.
@@ -126,7 +166,7 @@ def choose_models(sources: tuple[str, ...]) -> tuple[tuple[tuple[str, str], ...]
     names = [model.spec.name for _, model in files]
     models = tuple(
         (name if names.count(name) == 1 else f"{name}-{model.fingerprint.hex()}", source)
-        for name, (source, model) in zip(names, files, strict=True)
+        for name, (source, model) in zip(names, files)
     )
     sizes = sorted({model.spec.image_size for _, model in files})
     if len(sizes) > 1:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from grain_codec.benchmarks.packages import PackageMissing, require
 from grain_codec.benchmarks.report.requirements import missing_packages
-from grain_codec.benchmarks.runs.bench_worker import Outcome
 from grain_codec.benchmarks.runs.environment import (
     check_same_run,
     environment_of,
@@ -18,12 +18,14 @@ from grain_codec.benchmarks.runs.environment import (
     write_environment,
 )
 from grain_codec.benchmarks.runs.faces import FaceFile
-from grain_codec.benchmarks.runs.picture_store import PictureStore, chosen_faces
+from grain_codec.benchmarks.runs.picture_store import INDEX, PictureStore, chosen_faces
 from grain_codec.benchmarks.runs.plan import Plan
-from grain_codec.benchmarks.runs.sweep import Progress, sweep, workers
-from grain_codec.benchmarks.tables.comparison import compare, write_comparison, write_curves
-from grain_codec.benchmarks.tables.results_table import Row, read_rows, write_rows
-from grain_codec.benchmarks.tables.text_tables import caps_text, comparison_text
+from grain_codec.benchmarks.runs.sweep import Progress, Workers, sweep
+from grain_codec.benchmarks.runs.task import Outcome
+from grain_codec.benchmarks.tables.anchor_comparison import compare_with_anchor, write_comparisons, write_curves
+from grain_codec.benchmarks.tables.rows import Row, read_rows, write_rows
+from grain_codec.benchmarks.tables.summary import Results
+from grain_codec.benchmarks.tables.text_tables import caps_text, comparisons_text
 
 from grain_codec.errors import GrainError
 
@@ -36,7 +38,7 @@ def measure(
     folder: Path,
     jobs: int,
     warnings: list[str],
-    tell: Callable[[Outcome, Progress], None],
+    on_outcome: Callable[[Outcome, Progress], None],
 ) -> list[str]:
     """Measures what the folder's table does not hold yet, and records what with.
 
@@ -44,14 +46,14 @@ def measure(
         folder: made when missing; a killed run of the same settings in it is gone on with.
         jobs: processes.
         warnings: that readers of the report should see.
-        tell: called after each task.
+        on_outcome: called after each task.
 
     Returns:
         A line for each task that failed.
 
     Raises:
         OtherSettings: the folder holds a run with other settings.
-        GrainError: a codec cannot be had, or a worker died.
+        GrainError: a codec cannot be had, or the worker processes die whatever they do.
     """
     started = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,17 +66,16 @@ def measure(
             failures.append(f"{outcome.task.face.name}: {outcome.task.codec}: {outcome.error}")
         if outcome.warning and outcome.warning not in environment["warnings"]:
             environment["warnings"].append(outcome.warning)
-        tell(outcome, progress)
+        on_outcome(outcome, progress)
 
-    with workers(plan, jobs) as pool:
-        descriptions = [pool.describe(name) for name in plan.names]
+    with Workers(plan, jobs) as workers:
+        descriptions = [workers.describe(name) for name in plan.names]
         environment = environment_of(plan, descriptions, faces)
         recorded = _recorded(folder, environment)
         environment["warnings"] = list(dict.fromkeys([*recorded.get("warnings", []), *warnings]))
         write_environment(folder / ENVIRONMENT, environment)
-        sweep(plan, faces, descriptions, folder / TABLE, pool, jobs, keep)
-    rows = read_rows(folder / TABLE)
-    pictures.choose(chosen_faces(rows, plan.picture_cap), faces, plan.size)
+        sweep(faces, descriptions, folder / TABLE, workers, keep)
+    pictures.choose(chosen_faces(read_rows(folder / TABLE), plan.picture_cap), faces, plan.size)
     environment["minutes"] = round(recorded.get("minutes", 0) + (time.monotonic() - started) / 60, 1)
     environment["machine"]["processes"] = jobs
     if not plan.quick:
@@ -86,20 +87,20 @@ def measure(
 
 def clear(folder: Path) -> None:
     """Removes an earlier run from a folder, and nothing else."""
-    for name in (TABLE, ENVIRONMENT, COMPARISON):
-        (folder / name).unlink(missing_ok=True)
-    for path in (folder / PICTURES).glob("*.webp"):
-        path.unlink()
-    (folder / PICTURES / "index.json").unlink(missing_ok=True)
+    pictures = folder / PICTURES
+    for path in (
+        *(folder / name for name in (TABLE, ENVIRONMENT, COMPARISON)),
+        *pictures.glob("*.webp"),
+        pictures / INDEX,
+    ):
+        path.unlink(missing_ok=True)
 
 
 def redraw(table: Path, folder: Path, anchor: str) -> str:
     """Draws everything from a table and what lies beside it; nothing is encoded.
 
-    Without the packages that the report needs, the tables are written alone.
-
     Args:
-        table: images.tsv of a run; its folder holds the record and the pictures, or they are missed.
+        table: images.tsv of a run; its folder holds the record and the pictures, which the report else lacks.
         folder: where the report goes; made when missing.
         anchor: the codec that the others are compared with.
 
@@ -108,42 +109,46 @@ def redraw(table: Path, folder: Path, anchor: str) -> str:
 
     Raises:
         GrainError: the table is none, is empty, or lacks the anchor.
+        PackageMissing: a package that draws the report is not installed.
         OSError: it cannot be read.
     """
+    check_packages()
+    from grain_codec.benchmarks.report.figures import write_plot
+    from grain_codec.benchmarks.report.report import write_report
+
     rows = read_rows(table)
     if not any(row.fits for row in rows):
         raise GrainError(f"{table}: holds no file of any codec")
-    comparisons = compare(rows, anchor)
-    environment = _record_beside(table)
+    results = Results(rows)
+    comparisons = compare_with_anchor(results, anchor)
+    record = table.parent / ENVIRONMENT
+    environment = read_environment(record) if record.exists() else {}
     folder.mkdir(parents=True, exist_ok=True)
     _copy_run(table, rows, folder)
-    write_comparison(folder / COMPARISON, comparisons)
-    write_curves(folder / CURVES, rows, environment.get("size", 1024) ** 2, environment.get("settings", {}))
-    if not missing_packages():
-        from grain_codec.benchmarks.report.figures import write_plot
-        from grain_codec.benchmarks.report.report import write_report
+    write_comparisons(folder / COMPARISON, comparisons)
+    write_curves(folder / CURVES, results, environment.get("size", 1024) ** 2, environment.get("settings", {}))
+    write_report(rows, environment, folder, PictureStore(folder / PICTURES).read(), comparisons)
+    write_plot(rows, folder)
+    return "\n\n".join((caps_text(results), comparisons_text(comparisons)))
 
-        write_report(rows, environment, folder, PictureStore(folder / PICTURES).read(), comparisons)
-        write_plot(rows, folder)
-    return "\n\n".join((caps_text(rows), comparison_text(comparisons)))
+
+def check_packages() -> None:
+    """Raises PackageMissing where a package that `redraw` needs is not installed."""
+    if message := missing_packages():
+        raise PackageMissing(message)
+    require("BD-rates need one more package", "bench", "bjontegaard")
 
 
 def _recorded(folder: Path, environment: dict[str, Any]) -> dict[str, Any]:
-    """The record of the run that the folder holds; of no run, an empty one."""
-    if (folder / ENVIRONMENT).exists():
-        recorded = read_environment(folder / ENVIRONMENT)
-        if (folder / TABLE).exists():
-            check_same_run(environment, recorded)
-            return recorded
-    elif (folder / TABLE).exists():
-        raise GrainError(f"{folder / TABLE} has no {ENVIRONMENT} that tells how it was measured; --force starts anew")
-    return {}
-
-
-def _record_beside(table: Path) -> dict[str, Any]:
-    """The record of a table's run, or an empty one."""
-    path = table.parent / ENVIRONMENT
-    return read_environment(path) if path.exists() else {}
+    """The record of the run that the folder holds; an empty one if it holds none."""
+    record, table = folder / ENVIRONMENT, folder / TABLE
+    if not table.exists():
+        return {}
+    if not record.exists():
+        raise GrainError(f"{table} has no {ENVIRONMENT} that tells how it was measured; --force starts anew")
+    recorded = read_environment(record)
+    check_same_run(environment, recorded)
+    return recorded
 
 
 def _copy_run(table: Path, rows: list[Row], folder: Path) -> None:
@@ -153,5 +158,5 @@ def _copy_run(table: Path, rows: list[Row], folder: Path) -> None:
     write_rows(folder / TABLE, rows)
     if (table.parent / ENVIRONMENT).exists():
         shutil.copyfile(table.parent / ENVIRONMENT, folder / ENVIRONMENT)
-    if (table.parent / PICTURES / "index.json").exists():
+    if (table.parent / PICTURES / INDEX).exists():
         shutil.copytree(table.parent / PICTURES, folder / PICTURES, dirs_exist_ok=True)

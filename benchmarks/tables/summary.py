@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from grain_codec.benchmarks.tables.results_table import CAP, BadTable, Row, Series
+from grain_codec.benchmarks.tables.rows import CAP, BadTable, Row, Series
 
 WORST_SHARE = 5
 """The percentile that stands for the worst faces: one in twenty is worse."""
@@ -95,6 +95,18 @@ def spread_of(rows: Iterable[Row], metric: Metric) -> Spread | None:
     return Spread(statistics.fmean(values), float(np.percentile(values, share)), len(values))
 
 
+def all_values(rows: Iterable[Row], column: str) -> list[float]:
+    """The values of a column; none where any row lacks it."""
+    values = [getattr(row, column) for row in rows]
+    return [] if None in values else values
+
+
+def mean_of(rows: Iterable[Row], column: str) -> float | None:
+    """The mean of a column, or None where a row lacks it."""
+    values = all_values(rows, column)
+    return statistics.fmean(values) if values else None
+
+
 @dataclass(frozen=True)
 class CurvePoint:
     """A series at one quality or cap: mean bytes and the metric over all faces."""
@@ -117,37 +129,36 @@ class Results:
     """
 
     def __init__(self, rows: Sequence[Row]) -> None:
+        """Groups rows by series, kind and point."""
         for row in rows:
             if row.kind == CAP and not (row.point.isascii() and row.point.isdigit()):
                 raise BadTable(f"{row.image}: the cap {row.point!r} is no number of bytes")
-            if row.fits and row.bytes <= 0:
+            if row.bytes is not None and row.bytes <= 0:
                 raise BadTable(f"{row.image}: a file of {row.bytes} bytes")
         self.images = list(dict.fromkeys(row.image for row in rows))
         self.caps = sorted({int(row.point) for row in rows if row.kind == CAP})
+        self._rows = rows
         self._groups: dict[tuple[Series, str], dict[str, list[Row]]] = {}
         for row in rows:
-            points = self._groups.setdefault((row.series, row.kind), {})
-            points.setdefault(row.point, []).append(row)
+            self._groups.setdefault((row.series, row.kind), {}).setdefault(row.point, []).append(row)
         found = dict.fromkeys(series for series, _ in self._groups)
         self.series = sorted(found, key=lambda series: not is_ours(series))
 
+    def points(self, series: Series, kind: str) -> dict[str, list[Row]]:
+        """The rows of a series by point; those of faces that do not fit are among them."""
+        return self._groups.get((series, kind), {})
+
     def at_cap(self, cap: int, series: Series) -> dict[str, Row]:
         """The rows of a series at a cap by face, without the faces that do not fit."""
-        members = self._groups.get((series, CAP), {}).get(str(cap), [])
-        return {row.image: row for row in members if row.fits}
+        return {row.image: row for row in self.points(series, CAP).get(str(cap), []) if row.fits}
 
     def tried(self, cap: int, series: Series) -> set[str]:
         """The faces that a series was measured on at a cap, whether or not they fit."""
-        return {row.image for row in self._groups.get((series, CAP), {}).get(str(cap), [])}
+        return {row.image for row in self.points(series, CAP).get(str(cap), [])}
 
     def measured(self, metric: Metric) -> bool:
         """Whether any row has a metric."""
-        return any(
-            getattr(row, metric.column) is not None
-            for points in self._groups.values()
-            for members in points.values()
-            for row in members
-        )
+        return any(getattr(row, metric.column) is not None for row in self._rows)
 
     def curve(self, series: Series, metric: Metric, kind: str) -> list[CurvePoint]:
         """A series' points of one kind (CAP or CURVE), by bytes; only those that every face was measured at.
@@ -155,9 +166,9 @@ class Results:
         A mean over the faces that happened to fit would flatter whatever fits easy faces alone.
         """
         points = []
-        for point, members in self._groups.get((series, kind), {}).items():
+        for point, members in self.points(series, kind).items():
             fitting = [row for row in members if row.fits]
-            values = spread_of(fitting, metric)
-            if values and values.count == len(self.images) and math.isfinite(values.mean):
-                points.append(CurvePoint(point, statistics.fmean(row.bytes for row in fitting), values))
+            size, values = mean_of(fitting, "bytes"), spread_of(fitting, metric)
+            if size and values and values.count == len(self.images) and math.isfinite(values.mean):
+                points.append(CurvePoint(point, size, values))
         return sorted(points, key=lambda point: point.bytes)

@@ -38,3 +38,14 @@ class ReciprocalNetworks(nn.ModuleDict):
         Returns:
             Pictures, uint8 `[B, S, S, 3]`.
         """
+
+    def official_pictures(self, image: Tensor) -> dict[str, Tensor] | None:
+        """What the published test program makes of a face, though no file can hold it.
+
+        Args:
+            image: `[1, 3, S, S]` in [0, 1].
+
+        Returns:
+            The LR image "lr" and the pictures by name, uint8 `[1, 3, H, W]`; None in a family without such a program.
+        """
+        return None

@@ -6,7 +6,7 @@ import io
 import random
 
 import pytest
-from grain_codec.benchmarks.tables.results_table import Row, Series
+from grain_codec.benchmarks.tables.rows import Row, Series
 from PIL import Image
 
 HOSTILE = "<script>window.attacked = 1</script>\"'&<img src=x onerror=attacked()>.png"
@@ -28,13 +28,13 @@ def made_row(name: str, series: Series, kind: str, point: str, size: int | None,
     return Row(name, series.codec, series.output, series.effort, kind, point, size, psnr=psnr, **distances, **seconds)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def hostile() -> str:
     """A name that would run as a script if it were not escaped."""
     return HOSTILE
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def rows() -> list[Row]:
     """Four faces, three codecs, at two caps and along curves; JPEG fits the smaller cap on two faces alone."""
     chance = random.Random(4)
@@ -62,14 +62,14 @@ def plain_webp(colour: str) -> bytes:
     return stream.getvalue()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def pictures(hostile: str) -> dict[str, dict[str, bytes]]:
     """Two faces: white originals, a grey LR image, ours red, WebP blue, JPEG green."""
     shown = {"original": "white", "LR image": "gray", OURS.label: "red", WEBP.label: "blue", JPEG.label: "green"}
     return {name: {label: plain_webp(colour) for label, colour in shown.items()} for name in (FACES[0], hostile)}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def environment() -> dict[str, object]:
     """What a benchmark says of itself."""
     return {

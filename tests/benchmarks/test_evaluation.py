@@ -14,7 +14,7 @@ from PIL import Image
 
 from grain_codec.models.grain2022.networks import Grain2022
 from grain_codec.training.grain2022.module_files import OFFICIAL_NAMES
-from grain_codec.training.module_files import write_module
+from grain_codec.training.state_files import write_module
 
 
 @pytest.fixture(scope="module")

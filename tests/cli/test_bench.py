@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from grain_codec.benchmarks.codecs import placeholders
-from grain_codec.benchmarks.metrics.metrics import METRICS
+from grain_codec.benchmarks import packages
+from grain_codec.benchmarks.metrics.metric_set import METRICS
 from grain_codec.benchmarks.runs.plan import CODECS, DEFAULT_CAPS, QUICK_FACES
-from grain_codec.benchmarks.tables.results_table import read_rows
+from grain_codec.benchmarks.tables.rows import read_rows
 from grain_codec.cli.bench import main
 from PIL import Image
 
@@ -152,7 +152,7 @@ def test_wrong_usage(bench: Bench, folder: Path, arguments: tuple[str, ...]) -> 
 def test_a_missing_package_is_told_with_its_command(
     bench: Bench, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(placeholders, "find_spec", lambda name: None)
+    monkeypatch.setattr(packages, "find_spec", lambda name: None)
     ended = bench(folder, "-o", "report", "--codec", "blurhash", "--codec", "webp")
     assert ended.exit_code == 1 and 'pip install "grain-codec[bench]"' in ended.stderr
 

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from grain_codec.benchmarks.codecs.model import ModelCodec
-from grain_codec.benchmarks.metrics.metrics import psnr
+from grain_codec.benchmarks.metrics.psnr import psnr
+from grain_codec.benchmarks.tables.rows import Series
 from grain_codec.formats import container
 
 from grain_codec.codec import Codec, load_model, low_resolution_image
+from grain_codec.settings import DecodeSettings, EncodeSettings
 
 
 @pytest.fixture(scope="module")
@@ -20,11 +22,11 @@ def shipped(codec: Codec) -> ModelCodec:
 
 def test_a_cap_is_kept_and_used(shipped: ModelCodec, codec: Codec, face: np.ndarray) -> None:
     files = shipped.best_under(face, 300)
-    assert [(coded.output, coded.effort) for coded in files] == list(shipped.variants)
+    assert [coded.series for coded in files] == list(shipped.series)
     for coded in files:
-        assert coded.data == codec.encode_face(face, max_bytes=300)
+        assert coded.data == codec.encode(face, EncodeSettings(max_bytes=300))
         assert 200 < len(coded.data) <= 300
-        assert np.array_equal(coded.pixels, codec.decode_face(coded.data, output=coded.output))
+        assert np.array_equal(coded.pixels, codec.decode(coded.data, DecodeSettings(output=coded.series.output)))
         assert coded.payload_bytes == len(container.unpack(coded.data).payload)
         assert np.array_equal(coded.low_resolution, low_resolution_image(coded.data))
         assert coded.encode_seconds > 0 and coded.decode_seconds > 0
@@ -38,7 +40,7 @@ def test_points_are_the_quality_levels(shipped: ModelCodec, codec: Codec, face: 
     assert shipped.points == tuple(f"q{level + 1}" for level in range(len(codec.spec.quality_levels)))
     low, high = (shipped.at_point(face, point)[0] for point in (shipped.points[0], shipped.points[-1]))
     assert len(low.data) < len(high.data) and psnr(low.pixels, face) < psnr(high.pixels, face)
-    assert low.data == codec.encode_face(face, quality=1)
+    assert low.data == codec.encode(face, EncodeSettings(quality=1))
 
 
 def test_all_outputs_and_efforts_of_other_weights(small_weights: Path, small_face: np.ndarray) -> None:
@@ -46,7 +48,7 @@ def test_all_outputs_and_efforts_of_other_weights(small_weights: Path, small_fac
     codec = ModelCodec(str(small_weights), "small")
     outputs = ("rescaled", "fused")
     assert set(outputs) < set(load_model(str(small_weights)).outputs)
-    assert codec.variants == tuple((output, 0) for output in outputs)
+    assert codec.series == tuple(Series("small", output, 0) for output in outputs)
     files = codec.at_point(small_face, "q1")
     assert len({coded.data for coded in files}) == 1
     assert len({coded.pixels.tobytes() for coded in files}) == len(outputs)

@@ -8,9 +8,9 @@ import math
 import numpy as np
 import pytest
 from grain_codec.benchmarks.codecs.containers import avif_payload_bytes, webp_payload_bytes
-from grain_codec.benchmarks.codecs.ordinary import ORDINARY_CODECS, Jpeg2000, JpegXl, WebP
+from grain_codec.benchmarks.codecs.ordinary import JPEG_2000, JPEG_XL, ORDINARY_FORMATS, WEBP
 from grain_codec.benchmarks.codecs.prescaled import PrescaledCodec, Trial, enlarged, shrunk
-from grain_codec.benchmarks.metrics.metrics import psnr
+from grain_codec.benchmarks.metrics.psnr import psnr
 from PIL import Image
 
 CAPS = (384, 484, 768)
@@ -23,12 +23,12 @@ def small(face: np.ndarray) -> np.ndarray:
 
 
 def made(name: str) -> PrescaledCodec:
-    if name == JpegXl.name:
-        pytest.importorskip("pillow_jxl")
-    return ORDINARY_CODECS[name](rungs=CAPS, quick=True)
+    if plugin := ORDINARY_FORMATS[name].plugin:
+        pytest.importorskip(plugin)
+    return PrescaledCodec(ORDINARY_FORMATS[name], rungs=CAPS, quick=True)
 
 
-@pytest.mark.parametrize("name", ORDINARY_CODECS)
+@pytest.mark.parametrize("name", ORDINARY_FORMATS)
 def test_files_keep_to_their_caps_and_more_bytes_are_nearer(small: np.ndarray, name: str) -> None:
     codec = made(name)
     found = [codec.best_under(small, cap)[0] for cap in CAPS]
@@ -38,7 +38,7 @@ def test_files_keep_to_their_caps_and_more_bytes_are_nearer(small: np.ndarray, n
     assert not codec.best_under(small, 30)
 
 
-@pytest.mark.parametrize("name", ORDINARY_CODECS)
+@pytest.mark.parametrize("name", ORDINARY_FORMATS)
 def test_what_is_measured_is_what_the_file_holds(small: np.ndarray, name: str) -> None:
     codec = made(name)
     (coded,) = codec.at_point(small, "484")
@@ -51,42 +51,42 @@ def test_what_is_measured_is_what_the_file_holds(small: np.ndarray, name: str) -
 
 
 def test_the_search_finds_what_trying_everything_finds(small: np.ndarray) -> None:
-    codec = WebP(quick=True)
+    codec = PrescaledCodec(WEBP, quick=True)
     everything = (
         psnr(enlarged(data, 256), small)
         for side in codec.prescales
-        for quality in codec.qualities[::4]
-        if len(data := codec.encode(shrunk(small, side), Trial(side, "", quality))) <= 300
+        for quality in WEBP.qualities[::4]
+        if len(data := WEBP.encode(shrunk(small, side), Trial(side, "", quality))) <= 300
     )
     assert psnr(codec.best_under(small, 300)[0].pixels, small) >= max(everything)
 
 
 def test_an_answer_does_not_depend_on_earlier_questions(small: np.ndarray) -> None:
-    codec = WebP(quick=True)
+    codec = PrescaledCodec(WEBP, quick=True)
     asked_last = [codec.best_under(small, cap)[0] for cap in (2000, 100, 484)][-1]
-    asked_first = WebP(quick=True).best_under(small, 484)[0]
+    asked_first = PrescaledCodec(WEBP, quick=True).best_under(small, 484)[0]
     assert abs(psnr(asked_last.pixels, small) - psnr(asked_first.pixels, small)) < 0.05
 
 
 def test_another_face_is_searched_anew(faces: dict[str, np.ndarray]) -> None:
-    codec = WebP(quick=True)
+    codec = PrescaledCodec(WEBP, quick=True)
     for name in ("anna", "otis"):
         small = np.array(Image.fromarray(faces[name]).resize((256, 256)))
         assert psnr(codec.best_under(small, 484)[0].pixels, small) > 18
 
 
-def test_care_gains(small: np.ndarray) -> None:
+def test_a_thorough_search_gains(small: np.ndarray) -> None:
     """Without `quick` more sizes are tried and the encoder takes more time."""
     pytest.importorskip("pillow_jxl")
-    careful, quick = JpegXl().best_under(small, 484)[0], JpegXl(quick=True).best_under(small, 484)[0]
+    careful, quick = (PrescaledCodec(JPEG_XL, quick=quick).best_under(small, 484)[0] for quick in (False, True))
     assert psnr(careful.pixels, small) >= psnr(quick.pixels, small)
 
 
 def test_jpeg_2000_and_jpeg_xl_are_bare_codestreams(small: np.ndarray) -> None:
     """ISO/IEC 15444-1, A.4.1: SOC and SIZ markers; ISO/IEC 18181-2, 9.1."""
-    assert Jpeg2000(quick=True).best_under(small, 484)[0].data.startswith(b"\xff\x4f\xff\x51")
+    assert PrescaledCodec(JPEG_2000, quick=True).best_under(small, 484)[0].data.startswith(b"\xff\x4f\xff\x51")
     pytest.importorskip("pillow_jxl")
-    assert JpegXl(quick=True).best_under(small, 484)[0].data.startswith(b"\xff\x0a")
+    assert PrescaledCodec(JPEG_XL, quick=True).best_under(small, 484)[0].data.startswith(b"\xff\x0a")
 
 
 def test_webp_payload() -> None:

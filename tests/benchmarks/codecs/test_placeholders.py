@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from grain_codec.benchmarks.codecs import placeholders
-from grain_codec.benchmarks.codecs.codec import PackageMissing
+from grain_codec.benchmarks import packages
 from grain_codec.benchmarks.codecs.placeholders import Bicubic16, BlurHash
-from grain_codec.benchmarks.metrics.metrics import psnr
+from grain_codec.benchmarks.metrics.psnr import psnr
+from grain_codec.benchmarks.packages import PackageMissing
 from PIL import Image
 
 
@@ -37,6 +37,6 @@ def test_blurhash_under_a_cap_is_the_nearest_that_fits(face: np.ndarray) -> None
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(placeholders, "find_spec", lambda name: None)
+    monkeypatch.setattr(packages, "find_spec", lambda name: None)
     with pytest.raises(PackageMissing, match=r'pip install "grain-codec\[bench\]"'):
         BlurHash()

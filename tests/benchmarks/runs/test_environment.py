@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from grain_codec.benchmarks.runs.bench_worker import Description
 from grain_codec.benchmarks.runs.environment import (
     OtherSettings,
     check_same_run,
@@ -19,12 +18,14 @@ from grain_codec.benchmarks.runs.environment import (
 )
 from grain_codec.benchmarks.runs.faces import FaceFile, usable_faces
 from grain_codec.benchmarks.runs.plan import Plan
+from grain_codec.benchmarks.runs.task import Description
+from grain_codec.benchmarks.tables.rows import Series
 from PIL import Image
 
 from grain_codec.errors import GrainError
 
 PLAN = Plan(("jpeg",), (("face-1024", "face-1024"),), caps=(200, 384, 484), metrics=("psnr",))
-WEBP = Description("webp", "libwebp 1.6", (("", None),), ("300",))
+WEBP = Description("webp", "libwebp 1.6", (Series("webp"),), ("300",))
 FACE = FaceFile("anna.jpg", Path("anna.jpg"), "0123")
 
 

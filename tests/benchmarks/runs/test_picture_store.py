@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from grain_codec.benchmarks.runs.bench_worker import Outcome, Task, picture
 from grain_codec.benchmarks.runs.faces import FaceFile, usable_faces
 from grain_codec.benchmarks.runs.picture_store import PictureStore, chosen_faces
-from grain_codec.benchmarks.tables.results_table import CAP, Row
+from grain_codec.benchmarks.runs.task import Outcome, Task, picture
+from grain_codec.benchmarks.tables.rows import CAP, Row
 from PIL import Image
 
 

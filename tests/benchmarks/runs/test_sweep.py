@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from grain_codec.benchmarks.runs.bench_worker import Description, Outcome
 from grain_codec.benchmarks.runs.faces import FaceFile, usable_faces
 from grain_codec.benchmarks.runs.plan import Plan, choose_codecs, choose_models, make_codec
-from grain_codec.benchmarks.runs.sweep import Progress, sweep, unfinished, workers
-from grain_codec.benchmarks.tables.results_table import CAP, Row, read_rows, write_rows
+from grain_codec.benchmarks.runs.sweep import Progress, Workers, sweep, unfinished
+from grain_codec.benchmarks.runs.task import Description, Outcome
+from grain_codec.benchmarks.tables.rows import CAP, Row, Series, read_rows, write_rows
 from PIL import Image
 
 from grain_codec.errors import GrainError, WrongModel
@@ -29,9 +29,9 @@ def files(tmp_path: Path, small_face: np.ndarray) -> list[FaceFile]:
 def run(plan: Plan, files: list[FaceFile], table: Path, jobs: int = 1) -> list[tuple[Outcome, Progress]]:
     """Sweeps, and returns what was told meanwhile."""
     told = []
-    with workers(plan, jobs) as pool:
-        descriptions = [pool.describe(name) for name in plan.names]
-        sweep(plan, files, descriptions, table, pool, jobs, lambda *news: told.append(news))
+    with Workers(plan, jobs) as workers:
+        descriptions = [workers.describe(name) for name in plan.names]
+        sweep(files, descriptions, table, workers, lambda *news: told.append(news))
     return told
 
 
@@ -68,7 +68,7 @@ def test_a_killed_run_is_gone_on_with(tmp_path: Path, files: list[FaceFile], kep
 def test_half_a_task_is_done_again_and_leaves_no_second_rows(files: list[FaceFile], tmp_path: Path) -> None:
     run(PLAN, files, tmp_path / "images.tsv")
     rows = read_rows(tmp_path / "images.tsv")
-    descriptions = [Description(name, "", (("", None),), ("300",)) for name in PLAN.names]
+    descriptions = [Description(name, "", (Series(name),), ("300",)) for name in PLAN.names]
     (task,) = unfinished(PLAN, files, descriptions, rows[:4] + rows[5:])
     assert (task.face.name, task.codec) == ("one.png", "webp")
     write_rows(tmp_path / "images.tsv", rows[:4] + rows[5:])

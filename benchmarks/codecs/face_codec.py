@@ -4,78 +4,77 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-import numpy as np
+from grain_codec.benchmarks.tables.rows import Series
 
-from grain_codec.errors import GrainError
+from grain_codec.codec import Pixels
 
 Result = TypeVar("Result")
 
 REPEATS = 3
 SECONDS_FOR_REPEATS = 0.01
-"""What is slower is timed once: the median over the faces of a report evens it out."""
-
-
-class PackageMissing(GrainError):
-    """Something needs an optional package that is not installed; the text names the command that installs it."""
+"""What takes longer is timed once: a report shows the median over its faces."""
 
 
 @dataclass(frozen=True)
 class Coded:
-    """A face as a codec left it.
+    """A face after encoding and decoding.
 
     Attributes:
+        series: the codec, and of a model the output and the effort.
         data: the whole file.
         pixels: uint8 `[S, S, 3]`, decoded and drawn at the face's own size.
         setting: the codec's settings for this file.
         payload_bytes: of the file without its container; None where that means nothing.
         prescale: side in pixels at which the face was encoded; None where it was not shrunk first.
-        output, effort: of a model; see `results_table.Row`.
         low_resolution: uint8 `[16, 16, 3]`, a model's LR image.
         encode_seconds, decode_seconds: from full-size pixels to bytes and back.
     """
 
+    series: Series
     data: bytes
-    pixels: np.ndarray
+    pixels: Pixels
     setting: str
     payload_bytes: int | None
+    encode_seconds: float
+    decode_seconds: float
     prescale: int | None = None
-    output: str = ""
-    effort: int | None = None
-    low_resolution: np.ndarray | None = None
-    encode_seconds: float = 0.0
-    decode_seconds: float = 0.0
+    low_resolution: Pixels | None = None
 
 
 class FaceCodec(Protocol):
     """A codec in a comparison.
 
     Attributes:
-        name: as in the results table.
+        name: as in the results.
         settings: which library in which version with which settings, and how payload bytes are counted.
-        variants: output and effort of every file that it makes of a face at one point.
+        series: one for each file that the codec makes of a face at one point.
         points: names of the points of its curve.
     """
 
     name: str
-    settings: str
-    variants: tuple[tuple[str, int | None], ...]
+    series: tuple[Series, ...]
     points: tuple[str, ...]
 
-    def at_point(self, pixels: np.ndarray, point: str) -> list[Coded]:
-        """The face uint8 `[S, S, 3]` at a point of the curve, once for each variant; empty where nothing fits."""
+    @property
+    def settings(self) -> str:
+        """See the class."""
         ...
 
-    def best_under(self, pixels: np.ndarray, max_bytes: int) -> list[Coded]:
-        """The nearest files of at most `max_bytes`, one for each variant; empty where nothing fits."""
+    def at_point(self, pixels: Pixels, point: str) -> list[Coded]:
+        """The face uint8 `[S, S, 3]` at a point of the curve, once for each series; empty where nothing fits."""
+        ...
+
+    def best_under(self, pixels: Pixels, max_bytes: int) -> list[Coded]:
+        """The nearest files of at most `max_bytes`, one for each series; empty where nothing fits."""
         ...
 
 
 def timed(function: Callable[[], Result]) -> tuple[Result, float]:
-    """A function's result and the median of its seconds over a few runs, of which the first warms up."""
+    """A function's result and its seconds: the median of a few runs after a first one, if it is quick."""
     result, seconds = _run(function)
     if seconds > SECONDS_FOR_REPEATS:
         return result, seconds
@@ -86,10 +85,3 @@ def _run(function: Callable[[], Result]) -> tuple[Result, float]:
     started = time.perf_counter()
     result = function()
     return result, time.perf_counter() - started
-
-
-def curve_of(codec: FaceCodec, pixels: np.ndarray) -> Iterator[tuple[str, Coded]]:
-    """All points of a codec's curve that exist for a face."""
-    for point in codec.points:
-        for coded in codec.at_point(pixels, point):
-            yield point, coded

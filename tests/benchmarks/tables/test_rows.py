@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 import pytest
-from grain_codec.benchmarks.tables.results_table import (
+from grain_codec.benchmarks.tables.rows import (
     CAP,
     COLUMNS,
     CURVE,

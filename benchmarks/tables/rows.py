@@ -1,7 +1,7 @@
 """images.tsv, the single source of a report: one row an image, codec and point.
 
-A run appends a codec's rows of an image as whole lines and flushes them; what a killed run has torn off is
-dropped when the file is read. Columns are those of `Row`; an empty cell was not measured.
+A run appends a codec's rows of an image as whole lines. The rest of a line that a killed run has left is dropped when
+the file is read. Columns are those of `Row`; an empty cell was not measured.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from grain_codec.errors import GrainError
+from grain_codec.whole_files import write_whole
 
 CAP, CURVE = "cap", "curve"
 KINDS = (CAP, CURVE)
@@ -23,14 +25,33 @@ class BadTable(GrainError):
 
 
 @dataclass(frozen=True)
+class Series:
+    """What is compared with others: a codec, and of a model one output at one effort.
+
+    Attributes:
+        codec: jpeg, webp, avif, jpegxl, jpeg2000, bicubic16, blurhash, or a model's name.
+        output: of a model: rescaled, fused or prior; empty for other codecs.
+        effort: of a model's search; None for other codecs.
+    """
+
+    codec: str
+    output: str = ""
+    effort: int | None = None
+
+    @property
+    def label(self) -> str:
+        """As people read it: "webp", "face-1024 fused, effort 5"."""
+        effort = f", effort {self.effort}" if self.effort else ""
+        return f"{self.codec} {self.output}".strip() + effort
+
+
+@dataclass(frozen=True)
 class Row:
     """What one codec makes of one image at one point.
 
     Attributes:
         image: the image's file name.
-        codec: jpeg, webp, avif, jpegxl, jpeg2000, bicubic16, blurhash, or a model's name.
-        output: of a model: rescaled, fused or prior; empty for other codecs.
-        effort: of a model's search; None for other codecs.
+        codec, output, effort: see `Series`.
         kind: "cap": the nearest file of at most `point` bytes; "curve": a point of the rate-distortion curve.
         point: the cap in bytes; on a curve the cap or the name of the quality.
         bytes: of the whole file; None when no file of the codec fits, and then nothing below is measured.
@@ -70,9 +91,9 @@ class Row:
         return self.bytes is not None
 
     @property
-    def key(self) -> tuple[str, str, str, int | None, str, str]:
+    def key(self) -> RowKey:
         """What no two rows of a table share."""
-        return self.image, self.codec, self.output, self.effort, self.kind, self.point
+        return RowKey(self.image, self.series, self.kind, self.point)
 
     @property
     def series(self) -> Series:
@@ -81,18 +102,13 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Series:
-    """A codec with one output at one effort: what is compared with other such."""
+class RowKey:
+    """The cells of a row that say what was measured; see `Row`."""
 
-    codec: str
-    output: str = ""
-    effort: int | None = None
-
-    @property
-    def label(self) -> str:
-        """As people read it: "webp", "face-1024 fused, effort 5"."""
-        effort = f", effort {self.effort}" if self.effort else ""
-        return f"{self.codec} {self.output}".strip() + effort
+    image: str
+    series: Series
+    kind: str
+    point: str
 
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
@@ -115,7 +131,7 @@ def parse_row(line: str) -> Row:
     if len(cells) != len(COLUMNS):
         raise BadTable(f"{len(cells)} cells instead of {len(COLUMNS)}")
     try:
-        row = Row(**{column: _value(column, cell) for column, cell in zip(COLUMNS, cells, strict=True)})
+        row = Row(**{column: _value(column, cell) for column, cell in zip(COLUMNS, cells)})
     except ValueError as error:
         raise BadTable(str(error)) from error
     if row.kind not in KINDS:
@@ -148,18 +164,17 @@ def read_rows(path: Path) -> list[Row]:
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
     """Writes a table, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    partial.write_text("".join(f"{line}\n" for line in ("\t".join(COLUMNS), *map(format_row, rows))))
-    partial.replace(path)
+    lines = ("\t".join(COLUMNS), *map(format_row, rows))
+    write_whole(path, "".join(f"{line}\n" for line in lines).encode(), force=True)
 
 
 def append_rows(path: Path, rows: Sequence[Row]) -> None:
     """Adds whole lines to a table in one write."""
-    with path.open("a") as stream:
+    with path.open("a", encoding="utf-8") as stream:
         stream.write("".join(f"{format_row(row)}\n" for row in rows))
 
 
-def printable(text: str) -> str:
+def cell_text(text: str) -> str:
     """A text with question marks for all that would tear a table; a file's name may hold tabs and lines' ends."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
@@ -170,10 +185,10 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.{SIGNIFICANT_DIGITS}g}"
-    return printable(str(value))
+    return cell_text(str(value))
 
 
-def _value(column: str, cell: str) -> str | int | float | None:
+def _value(column: str, cell: str) -> Any:
     """A cell as the row's field."""
     if column in _WORDS:
         return cell

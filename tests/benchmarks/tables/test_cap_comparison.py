@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from grain_codec.benchmarks.tables.contest import bytes_for, contest_at, lead_of, worst_images
-from grain_codec.benchmarks.tables.results_table import Row, Series
+from grain_codec.benchmarks.tables.cap_comparison import bytes_for, compare_at_cap, lead_of, worst_images
+from grain_codec.benchmarks.tables.rows import Row, Series
 from grain_codec.benchmarks.tables.summary import PSNR, Results
 
 FACES = ("anna", "otis", "mia", "ellen")
@@ -29,23 +29,23 @@ def test_the_gain_is_over_the_codec_that_fits_most_faces_and_losses_are_over_any
         *at_cap(WEBP, (24.0, 24.0, 23.0, 23.5)),
         *at_cap(AVIF, (None, None, 24.5, 20.0)),
     ]
-    contest = contest_at(Results(rows), 400)
-    assert (contest.lead, contest.rival) == (OURS, WEBP)
-    assert contest.gain == pytest.approx((2 + 1 + 1 - 0.5) / 4)
-    assert contest.gains == pytest.approx({"anna": 2.0, "otis": 1.0, "mia": -0.5, "ellen": -0.5})
-    assert (contest.worse, contest.faces) == (2, 4)
+    comparison = compare_at_cap(Results(rows), 400)
+    assert (comparison.lead, comparison.rival) == (OURS, WEBP)
+    assert comparison.gain == pytest.approx((2 + 1 + 1 - 0.5) / 4)
+    assert comparison.gains == pytest.approx({"anna": 2.0, "otis": 1.0, "mia": -0.5, "ellen": -0.5})
+    assert (comparison.worse, comparison.faces) == (2, 4)
 
 
 def test_a_face_that_only_the_others_fit_counts_as_worse():
     rows = [*at_cap(OURS, (26.0, None, 24.0, None)), *at_cap(WEBP, (24.0, 24.0, 23.0, None))]
-    contest = contest_at(Results(rows), 400)
-    assert contest.missed == ("otis",)
-    assert (contest.worse, contest.faces) == (1, 3)
+    comparison = compare_at_cap(Results(rows), 400)
+    assert comparison.missed == ("otis",)
+    assert (comparison.worse, comparison.faces) == (1, 3)
 
 
 def test_a_face_that_ours_was_not_measured_on_does_not_count():
     rows = [*at_cap(OURS, (26.0, 25.0, 24.0, 23.0))[:3], *at_cap(WEBP, (24.0, 24.0, 23.0, 22.0))]
-    assert contest_at(Results(rows), 400).faces == 3
+    assert compare_at_cap(Results(rows), 400).faces == 3
 
 
 def test_bytes_at_equal_psnr_lie_between_two_points_by_the_logarithm():
@@ -54,26 +54,26 @@ def test_bytes_at_equal_psnr_lie_between_two_points_by_the_logarithm():
         rows += at_cap(WEBP, (psnr,) * 4, cap, size=cap)
     needed = 400 * 2**0.5
     assert bytes_for(Results(rows), WEBP, 24.0) == pytest.approx(needed)
-    contest = contest_at(Results(rows), 400)
-    assert contest.rival_bytes == pytest.approx(needed)
-    assert contest.saving == pytest.approx(1 - 320 / needed)
+    comparison = compare_at_cap(Results(rows), 400)
+    assert comparison.rival_bytes == pytest.approx(needed)
+    assert comparison.saving == pytest.approx(1 - 320 / needed)
 
 
 def test_a_psnr_that_was_never_reached_has_no_bytes():
     rows = [*at_cap(OURS, (30.0,) * 4), *at_cap(WEBP, (21.0,) * 4, 400), *at_cap(WEBP, (23.0,) * 4, 800, 800)]
-    contest = contest_at(Results(rows), 400)
-    assert contest.rival_bytes is None and contest.saving is None
+    comparison = compare_at_cap(Results(rows), 400)
+    assert comparison.rival_bytes is None and comparison.saving is None
 
 
 def test_exact_pictures_differ_by_nothing():
     infinite = float("inf")
     rows = [*at_cap(OURS, (infinite, 25.0, 25.0, 25.0)), *at_cap(WEBP, (infinite, 24.0, 24.0, 24.0))]
-    assert contest_at(Results(rows), 400).gains["anna"] == 0
+    assert compare_at_cap(Results(rows), 400).gains["anna"] == 0
 
 
-def test_there_is_no_contest_with_one_side_alone():
-    assert contest_at(Results(at_cap(WEBP, (24.0,) * 4)), 400) is None
-    assert contest_at(Results(at_cap(OURS, (24.0,) * 4)), 400) is None
+def test_there_is_no_comparison_with_one_side_alone():
+    assert compare_at_cap(Results(at_cap(WEBP, (24.0,) * 4)), 400) is None
+    assert compare_at_cap(Results(at_cap(OURS, (24.0,) * 4)), 400) is None
 
 
 def test_the_headline_is_about_the_least_effort_and_the_faithful_output():

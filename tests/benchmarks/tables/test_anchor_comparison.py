@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from grain_codec.benchmarks.tables.comparison import compare, write_comparison, write_curves
-from grain_codec.benchmarks.tables.results_table import CAP, CURVE, Row, Series
+from grain_codec.benchmarks.tables.anchor_comparison import Gain, compare_with_anchor, write_comparisons, write_curves
+from grain_codec.benchmarks.tables.rows import CAP, CURVE, Row, Series
+from grain_codec.benchmarks.tables.summary import Results
 
 from grain_codec.errors import GrainError
 
@@ -31,7 +32,7 @@ HALF = curve("ours", {"q1": (50, 20.0), "q2": (100, 22.0), "q3": (200, 24.0), "q
 
 
 def test_half_the_bytes_are_half_the_bytes() -> None:
-    (ours,) = compare(curve("webp", WEBP) + HALF, "webp")
+    (ours,) = compare_with_anchor(Results(curve("webp", WEBP) + HALF), "webp")
     assert ours.series == Series("ours", "rescaled", 0) and ours.anchor == Series("webp")
     assert ours.rate.delta.value == pytest.approx(-50) and ours.rate.faces == ours.faces == 2
     assert (ours.rate.delta.low, ours.rate.delta.high) == (20, 26)
@@ -40,16 +41,16 @@ def test_half_the_bytes_are_half_the_bytes() -> None:
 
 def test_faces_without_overlap_do_not_count() -> None:
     far = [replace(row, psnr=row.psnr + 20) if row.image == "otis.jpg" else row for row in HALF]
-    (ours,) = compare(curve("webp", WEBP) + far, "webp")
+    (ours,) = compare_with_anchor(Results(curve("webp", WEBP) + far), "webp")
     assert ours.rate.delta.value == pytest.approx(-50) and ours.rate.faces == 1
     assert ours.psnr.faces == 2
 
 
 def test_without_any_overlap_there_is_no_number(tmp_path: Path) -> None:
     rows = curve("webp", WEBP) + curve("bicubic16", {"raw": (768, 20.5)}) + [Row(IMAGES[0], "avif", "", None, CAP, "9")]
-    found = compare(rows, "webp")
+    found = compare_with_anchor(Results(rows), "webp")
     assert [(each.rate.delta, each.psnr.delta, each.rate.faces) for each in found] == [(None, None, 0)] * 2
-    write_comparison(tmp_path / "bdrate.tsv", found)
+    write_comparisons(tmp_path / "bdrate.tsv", found)
     header, bicubic, avif = (line.split("\t") for line in (tmp_path / "bdrate.tsv").read_text().splitlines())
     assert dict(zip(header, bicubic, strict=True))["bd_rate_percent"] == "n/a"
     assert len(header) == len(avif)
@@ -58,19 +59,19 @@ def test_without_any_overlap_there_is_no_number(tmp_path: Path) -> None:
 def test_gain_at_a_cap_is_taken_at_the_bytes_of_the_file() -> None:
     """100 bytes under a cap of 384 are compared with 100 bytes of WebP, not with 384."""
     caps = [Row(image, "ours", "rescaled", 0, CAP, "384", 100, psnr=22.5) for image in IMAGES]
-    (ours,) = compare(curve("webp", WEBP) + HALF + caps, "webp")
-    assert ours.gains[384] == (pytest.approx(2.5), 2)
+    (ours,) = compare_with_anchor(Results(curve("webp", WEBP) + HALF + caps), "webp")
+    assert ours.gains[384] == Gain(pytest.approx(2.5), 2)
 
 
 def test_an_anchor_that_was_not_measured_is_refused() -> None:
     with pytest.raises(GrainError, match="'avif'.*there are ours rescaled"):
-        compare(HALF, "avif")
+        compare_with_anchor(Results(HALF), "avif")
 
 
 def test_curves_are_in_compressais_form(tmp_path: Path) -> None:
     """Golden: bpp is 8 bytes / pixels; means over the faces; a point that one face lacks is left out."""
     rows = curve("webp", WEBP)[:-1] + HALF
-    write_curves(tmp_path / "curves", rows, 1024**2, {"webp": "libwebp"})
+    write_curves(tmp_path / "curves", Results(rows), 1024**2, {"webp": "libwebp"})
     written = json.loads((tmp_path / "curves" / "webp.json").read_text())
     assert written == {
         "name": "webp",

@@ -1,18 +1,19 @@
-"""Our codec against the ordinary ones: how much nearer, how many bytes less, on how many faces worse."""
+"""Our codec against the ordinary ones at a byte cap: dB gained, bytes saved, and faces on which it is worse."""
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
-from grain_codec.benchmarks.tables.results_table import CAP, CURVE, Row, Series
+from grain_codec.benchmarks.tables.rows import CAP, CURVE, Row, Series
 from grain_codec.benchmarks.tables.summary import PSNR, Results, is_ours
 
 
 @dataclass(frozen=True)
-class Contest:
+class CapComparison:
     """Our codec against the ordinary ones at one cap.
 
     Attributes:
@@ -57,10 +58,12 @@ def lead_of(results: Results) -> Series | None:
     return min(ours, key=lambda series: (series.effort or 0, series.output != "rescaled"), default=None)
 
 
-def contest_at(results: Results, cap: int) -> Contest | None:
+def compare_at_cap(results: Results, cap: int) -> CapComparison | None:
     """Ours against the others at a cap; None where one of the two is missing."""
     lead = lead_of(results)
-    mine = results.at_cap(cap, lead) if lead else {}
+    if lead is None:
+        return None
+    mine = results.at_cap(cap, lead)
     others = {series: results.at_cap(cap, series) for series in results.series if not is_ours(series)}
     shared = {series: [name for name in found if name in mine] for series, found in others.items()}
     rivals = [series for series, names in shared.items() if names]
@@ -68,33 +71,25 @@ def contest_at(results: Results, cap: int) -> Contest | None:
         return None
     rival = max(rivals, key=lambda series: (len(shared[series]), _mean_psnr(others[series], shared[series])))
     best: dict[str, float] = {}
-    for name, row in ((name, row) for found in others.values() for name, row in found.items()):
-        best[name] = max(row.psnr, best.get(name, row.psnr))
+    for found in others.values():
+        for name, row in found.items():
+            best[name] = max(_psnr(row), best.get(name, -math.inf))
     reached = [size for series in others if (size := bytes_for(results, series, _mean_psnr(mine, mine))) is not None]
-    return Contest(
+    return CapComparison(
         cap=cap,
         lead=lead,
         rival=rival,
         gain=_difference(_mean_psnr(mine, shared[rival]), _mean_psnr(others[rival], shared[rival])),
-        gains={name: _difference(mine[name].psnr, psnr) for name, psnr in best.items() if name in mine},
+        gains={name: _difference(_psnr(mine[name]), psnr) for name, psnr in best.items() if name in mine},
         missed=tuple(name for name in best if name not in mine and name in results.tried(cap, lead)),
-        bytes=statistics.fmean(row.bytes for row in mine.values()),
+        bytes=statistics.fmean(row.bytes or 0 for row in mine.values()),
         rival_bytes=min(reached, default=None),
     )
 
 
-def contests_of(results: Results) -> list[Contest]:
+def compare_at_caps(results: Results) -> list[CapComparison]:
     """One for each cap at which there is one, by cap."""
-    return [contest for cap in results.caps if (contest := contest_at(results, cap))]
-
-
-def _mean_psnr(rows: Mapping[str, Row], names: Mapping[str, Row] | list[str]) -> float:
-    return statistics.fmean(rows[name].psnr for name in names)
-
-
-def _difference(one: float, other: float) -> float:
-    """`one - other`; two pictures that are both exact, and so infinitely near, differ by nothing."""
-    return 0.0 if one == other else one - other
+    return [found for cap in results.caps if (found := compare_at_cap(results, cap))]
 
 
 def bytes_for(results: Results, series: Series, value: float) -> float | None:
@@ -106,7 +101,7 @@ def bytes_for(results: Results, series: Series, value: float) -> float | None:
     found = []
     for kind in (CAP, CURVE):
         points = results.curve(series, PSNR, kind)
-        for lower, upper in zip(points, points[1:]):
+        for lower, upper in pairwise(points):
             if lower.values.mean < value <= upper.values.mean:
                 share = (value - lower.values.mean) / (upper.values.mean - lower.values.mean)
                 found.append(math.exp(math.log(lower.bytes) * (1 - share) + math.log(upper.bytes) * share))
@@ -124,12 +119,26 @@ def worst_images(results: Results, cap: int, count: int) -> list[str]:
     Returns:
         Names in that order, each once.
     """
-    lead = lead_of(results)
+    lead, comparison = lead_of(results), compare_at_cap(results, cap)
     mine = results.at_cap(cap, lead) if lead else {}
-    contest = contest_at(results, cap)
-    gains = contest.gains if contest else {}
-    identities = {name: row.identity for name, row in mine.items() if row.identity is not None}
-    by_psnr = sorted(mine, key=lambda name: mine[name].psnr)
-    by_identity = sorted(identities, key=lambda name: -identities[name])
-    by_gain = sorted(gains, key=lambda name: gains[name])
-    return list(dict.fromkeys(name for names in (by_psnr, by_identity, by_gain) for name in names[:count]))
+    measures = (
+        {name: _psnr(row) for name, row in mine.items()},
+        {name: -row.identity for name, row in mine.items() if row.identity is not None},
+        comparison.gains if comparison else {},
+    )
+    worst = [sorted(measure, key=measure.__getitem__)[:count] for measure in measures]
+    return list(dict.fromkeys(name for names in worst for name in names))
+
+
+def _psnr(row: Row) -> float:
+    """The PSNR of a row that has a file: every run measures it."""
+    return math.nan if row.psnr is None else row.psnr
+
+
+def _mean_psnr(rows: dict[str, Row], names: Iterable[str]) -> float:
+    return statistics.fmean(_psnr(rows[name]) for name in names)
+
+
+def _difference(one: float, other: float) -> float:
+    """`one - other`; two pictures that are both exact, and so infinitely near, differ by nothing."""
+    return 0.0 if one == other else one - other

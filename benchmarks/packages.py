@@ -1,0 +1,30 @@
+"""Packages that parts of a benchmark need and that not everybody has installed."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from grain_codec.errors import GrainError
+
+
+class PackageMissing(GrainError):
+    """Something needs an optional package that is not installed; the text names the command that installs it."""
+
+
+def installed(*packages: str) -> bool:
+    """Whether all of the packages can be imported; none of them is."""
+    return all(find_spec(package) is not None for package in packages)
+
+
+def require(reason: str, extra: str, *packages: str) -> None:
+    """Refuses to go on without packages.
+
+    Args:
+        reason: what needs them, as the beginning of a sentence.
+        extra: of this project, which installs them.
+
+    Raises:
+        PackageMissing: one of them is not installed.
+    """
+    if not installed(*packages):
+        raise PackageMissing(f'{reason}: pip install "grain-codec[{extra}]"')
