@@ -12,17 +12,19 @@ from grain_codec.cli.training_options import (
     checkpoint_option,
     device_option,
     exp_dir_option,
+    faces_option,
     file_type,
     loss_options,
     model_option,
     module_options,
     run_options,
+    setting,
     start_options,
 )
 
 from grain_codec.errors import GrainError
 from grain_codec.settings import DEFAULT_MODEL
-from grain_codec.training.settings import ExportSettings, ModuleFiles, RunSettings, UnusableSettings, from_options
+from grain_codec.training.settings import ExportSettings, RunSettings, UnusableSettings, from_options
 
 OFFICIAL_STAGES = {
     "--invRRDB": "rescaling",
@@ -82,12 +84,7 @@ def stage_command(function: Callable[..., None]) -> click.Command:
 
 @stage_command
 @click.option("--start", metavar="MODEL", help="face-1024: weights to start from, not the closed-form solution.")
-@click.option(
-    "--cell-rate",
-    default=RunSettings.cell_rate,
-    show_default=True,
-    help="face-1024: rate of per-cell matrices, relative.",
-)
+@setting(RunSettings, "--cell-rate", "face-1024: rate of per-cell matrices, relative.")
 def rescaling(context: click.Context, **options: Any) -> None:
     """Stage 1: encoder, LR image and the decoder of `rescaled`.
 
@@ -117,28 +114,17 @@ def finetune(context: click.Context, **options: Any) -> None:
 
 @main.command()
 @model_option
-@click.option(
-    "--data",
-    multiple=True,
-    type=click.Path(exists=True, path_type=Path),
-    help="face-1024: folder of faces or tar shard to fit the tables to; repeat for several.",
-)
+@faces_option("--data", help="face-1024: folder of faces or tar shard to fit the tables to; repeat for several.")
 @checkpoint_option
 @exp_dir_option
 @module_options
 @click.option("-o", "--output-dir", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where to.")
-@click.option(
-    "--faces",
-    default=ExportSettings.faces,
-    show_default=True,
-    help="Most faces the entropy coder's tables are fitted to.",
-)
-@click.option(
+@setting(ExportSettings, "--faces", "Most faces the entropy coder's tables are fitted to.")
+@setting(
+    ExportSettings,
     "--strength",
+    "face-1024 without --data: how much is kept of what the fusion adds to `rescaled`.",
     type=click.FloatRange(0, 1),
-    default=ExportSettings.strength,
-    show_default=True,
-    help="face-1024 without --data: how much is kept of what the fusion adds to `rescaled`.",
 )
 @click.option("--origin", default="", help="A sentence on where the weights come from, kept in the file.")
 @device_option
@@ -185,18 +171,17 @@ def evaluate(faces: tuple[Path, ...], output_dir: Path, **options: Any) -> None:
 
     FACES are folders, tar shards or images. What is decoded is what a file holds.
     """
-    from grain_codec.benchmarks.evaluation import evaluate_model
+    from grain_codec.benchmarks.evaluation import EvaluationSettings, evaluate_model
 
     with plain_errors():
-        modules = from_options(ModuleFiles, options)
-        others = {name: value for name, value in options.items() if name not in vars(modules)}
-        evaluate_model(list(faces), output_dir, modules, **others)
+        settings = from_options(EvaluationSettings, {**options, "faces": faces, "output_dir": output_dir})
+        evaluate_model(settings, click.echo)
 
 
 def _train(stage: str, context: click.Context, options: Mapping[str, Any]) -> None:
     """Trains a stage of the model that the options name."""
     from grain_codec.training.family import read_sizes, training_of
-    from grain_codec.training.runs.train_stage import train_stage
+    from grain_codec.training.runs.run import train_stage
 
     with plain_errors():
         spec = read_sizes(options["model"])

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from grain_codec.settings import DEFAULT_MODEL
-from grain_codec.training.settings import LossSettings, LossWeights, Recipe, RunSettings
+from grain_codec.training.settings import LossSettings, Recipe, RunSettings
 
 Command = Callable[..., Any]
 
 file_type = click.Path(exists=True, dir_okay=False, path_type=Path)
+count_type = click.IntRange(1)
+
+
+def setting(settings: type, flag: str, meaning: str, field: str = "", **more: Any) -> Callable[[Command], Command]:
+    """An option with the default of a field of some settings; the flag names the field, if `field` does not."""
+    field = field or flag.removeprefix("--").replace("-", "_")
+    return click.option(flag, field, default=getattr(settings, field), show_default=True, help=meaning, **more)
 
 
 def stacked(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -27,6 +35,7 @@ def stacked(*decorators: Callable[[Command], Command]) -> Callable[[Command], Co
     return decorate
 
 
+faces_option = partial(click.option, multiple=True, type=click.Path(exists=True, path_type=Path))
 model_option = click.option(
     "-m",
     "--model",
@@ -44,31 +53,17 @@ checkpoint_option = click.option(
     type=click.Path(dir_okay=False, path_type=Path),
     help="Training state, when not under --exp-dir; a run goes on from it when it exists.",
 )
-device_option = click.option(
-    "--device", default=RunSettings.device, show_default=True, help="auto, cpu, cuda or cuda:N."
-)
+device_option = setting(RunSettings, "--device", "auto, cpu, cuda or cuda:N.")
 
 run_options = stacked(
     model_option,
-    click.option(
-        "--data",
-        required=True,
-        multiple=True,
-        type=click.Path(exists=True, path_type=Path),
-        help="Folder of faces or tar shard; repeat for several.",
-    ),
-    click.option(
-        "--validation",
-        required=True,
-        multiple=True,
-        type=click.Path(exists=True, path_type=Path),
-        help="Faces to measure on.",
-    ),
+    faces_option("--data", required=True, help="Folder of faces or tar shard; repeat for several."),
+    faces_option("--validation", required=True, help="Faces to measure on."),
     exp_dir_option,
     checkpoint_option,
     click.option("--max-steps", "--steps", "steps", default=Recipe.steps, show_default=True, help="Steps in all."),
     click.option("--minutes", default=Recipe.minutes, help="End this run earlier; a falling rate then falls with it."),
-    click.option("--batch-size", type=click.IntRange(1), help="Faces a step and process."),
+    click.option("--batch-size", type=count_type, help="Faces a step and process."),
     click.option("--learning-rate", type=click.FloatRange(0), help="Of generator and discriminator, at its highest."),
     click.option("--optimizer", type=click.Choice(["adam", "ranger"])),
     click.option("--schedule", type=click.Choice(["constant", "cosine"]), help="Of the learning rate."),
@@ -78,99 +73,56 @@ run_options = stacked(
         type=click.FloatRange(0, 1, max_open=True),
         help="Decay of a moving average of the weights, which is then what is kept; 0 for none.",
     ),
-    click.option(
+    setting(
+        Recipe,
         "--precision",
+        "Of matrix products; auto is bfloat16 on a GPU and float32 elsewhere.",
         type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
-        default=Recipe.precision,
-        show_default=True,
-        help="Of matrix products; auto is bfloat16 on a GPU and float32 elsewhere.",
     ),
     click.option(
         "--flips/--no-flips",
         default=RunSettings.flips,
         help="Mirror half of the faces; face-1024's rescaling always does.",
     ),
-    click.option(
-        "--workers",
-        default=RunSettings.workers,
-        show_default=True,
-        help="Decoding processes, where faces are read as needed.",
-    ),
-    click.option("--checkpoint-every", type=click.IntRange(1), help="Steps between checkpoints."),
-    click.option("--validate-every", type=click.IntRange(1), help="Steps between validations and contact sheets."),
-    click.option(
-        "--report-every",
-        type=click.IntRange(1),
-        default=Recipe.report_every,
-        show_default=True,
-        help="Steps between rows.",
-    ),
-    click.option(
+    setting(RunSettings, "--workers", "Decoding processes, where faces are read as needed."),
+    click.option("--checkpoint-every", type=count_type, help="Steps between checkpoints."),
+    click.option("--validate-every", type=count_type, help="Steps between validations and contact sheets."),
+    setting(Recipe, "--report-every", "Steps between rows.", type=count_type),
+    setting(
+        RunSettings,
         "--validation-faces",
-        default=RunSettings.validation_faces,
-        show_default=True,
-        help="Faces of --validation that are used, the first; face-1024's rescaling uses all.",
+        "Faces of --validation that are used, the first; face-1024's rescaling uses all.",
     ),
     device_option,
     click.option("--compile/--no-compile", default=Recipe.compile, help="Use torch.compile."),
-    click.option(
-        "--seed", default=RunSettings.seed, show_default=True, help="Of fresh weights and of the order of the faces."
-    ),
+    setting(RunSettings, "--seed", "Of fresh weights and of the order of the faces."),
 )
 
+weight_option = partial(setting, LossSettings)
 loss_options = stacked(
     click.option("--lr-l2-lambda", "lr", type=float, help="Weight of the LR image's error.  [published, by the stage]"),
-    click.option(
-        "--l2-lambda",
-        "square",
-        default=LossWeights.square,
-        show_default=True,
-        help="Weight of the picture's squared error.",
-    ),
-    click.option(
-        "--lpips-lambda",
-        "perceptual",
-        default=LossWeights.perceptual,
-        show_default=True,
-        help="Weight of the perceptual distance.",
-    ),
-    click.option(
-        "--id-lambda",
-        "identity",
-        default=LossWeights.identity,
-        show_default=True,
-        help="Weight of the identity distance.",
-    ),
-    click.option(
+    weight_option("--l2-lambda", "Weight of the picture's squared error.", "square"),
+    weight_option("--lpips-lambda", "Weight of the perceptual distance.", "perceptual"),
+    weight_option("--id-lambda", "Weight of the identity distance.", "identity"),
+    weight_option(
         "--spectrum-lambda",
+        "Weight of the term against regular patterns: local power that the face has not.",
         "spectrum",
-        default=LossWeights.spectrum,
-        show_default=True,
-        help="Weight of the term against regular patterns: local power that the face has not.",
     ),
-    click.option(
+    setting(
+        LossSettings,
         "--spectrum-window",
+        "Side in pixels of its windows, at most half a picture; repeat for several.",
         type=click.IntRange(8),
         multiple=True,
-        default=LossSettings.spectrum_window,
-        show_default=True,
         metavar="N",
-        help="Side in pixels of its windows, at most half a picture; repeat for several.",
     ),
-    click.option(
+    weight_option(
         "--lattice-lambda",
+        "Weight of the term against detail at the same places of every cell of the 16x16 grid.",
         "lattice",
-        default=LossWeights.lattice,
-        show_default=True,
-        help="Weight of the term against detail at the same places of every cell of the 16x16 grid.",
     ),
-    click.option(
-        "--adv-lambda",
-        "adversarial",
-        default=LossWeights.adversarial,
-        show_default=True,
-        help="Weight of the adversarial term.",
-    ),
+    weight_option("--adv-lambda", "Weight of the adversarial term.", "adversarial"),
     click.option(
         "--lpips-weights",
         multiple=True,

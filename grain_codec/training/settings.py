@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_type_hints
 
@@ -52,18 +52,22 @@ class Recipe:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LossWeights:
-    """Weights of the terms of the loss; a term of weight zero is not computed.
+class LossSettings:
+    """The loss of the stages that draw pictures. A term of weight zero is not computed.
 
     Attributes:
-        lr: squared error of the LR image against the face, sampled bilinearly at 16x16. None stands for the weight
-            that is published for the stage.
-        square: squared error of the picture.
-        perceptual: LPIPS.
-        identity: distance between the face recogniser's embeddings.
-        spectrum: power that the face does not have; see `losses.spectrum`.
-        lattice: detail at the same places of every cell; see `losses.lattice`.
-        adversarial: the discriminator's judgement.
+        lr: weight of the squared error of the LR image against the face, sampled bilinearly at 16x16. None stands
+            for the weight that is published for the stage.
+        square: weight of the picture's squared error.
+        perceptual: weight of LPIPS.
+        identity: weight of the distance between a face recogniser's embeddings.
+        spectrum: weight of power that the face does not have; see `losses.spectrum`.
+        lattice: weight of detail at the same places of every cell; see `losses.lattice`.
+        adversarial: weight of the discriminator's judgement.
+        spectrum_window: sides of the windows of the spectral term, in pixels; their mean is taken.
+        lpips_weights: files of the perceptual distance.
+        lpips_window: side in pixels of the random window on which LPIPS is measured; None for whole pictures.
+        identity_weights: file of the face recogniser.
     """
 
     lr: float | None = None
@@ -73,21 +77,6 @@ class LossWeights:
     spectrum: float = 0.0
     lattice: float = 0.0
     adversarial: float = 0.01
-
-
-@dataclass(frozen=True, kw_only=True)
-class LossSettings:
-    """The loss of a stage.
-
-    Attributes:
-        weights: of its terms.
-        spectrum_window: sides of the windows of the spectral term, in pixels.
-        lpips_weights: files of the perceptual distance.
-        lpips_window: side in pixels of the random window on which LPIPS is measured; None for whole pictures.
-        identity_weights: file of the face recogniser.
-    """
-
-    weights: LossWeights = field(default_factory=LossWeights)
     spectrum_window: tuple[int, ...] = (32,)
     lpips_weights: tuple[Path, ...] = ()
     lpips_window: int | None = None

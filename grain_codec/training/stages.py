@@ -83,7 +83,7 @@ class StageObjective(Objective, ABC):
     restored_elsewhere: tuple[str, ...] = ("loss",)
 
     def __init__(self, networks: ReciprocalNetworks, stage: Stage, loss: FaceLoss, adversary: Adversary | None = None):
-        super().__init__(adversary if loss.weights.adversarial else None)
+        super().__init__(adversary if loss.settings.adversarial else None)
         self.networks, self.stage, self.loss = networks, stage, loss
 
     @abstractmethod

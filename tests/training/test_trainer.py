@@ -13,8 +13,8 @@ from grain_codec.errors import WrongModel
 from grain_codec.training.losses.adversarial import NonSaturatingAdversary
 from grain_codec.training.objectives import Objective, Outcome
 from grain_codec.training.settings import Recipe
+from grain_codec.training.state_files import load_averaged
 from grain_codec.training.trainer import Trainer
-from grain_codec.training.training_state import load_averaged
 
 CPU = torch.device("cpu")
 

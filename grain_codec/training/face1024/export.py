@@ -19,12 +19,11 @@ from grain_codec.models.face1024.spec import DrawingSpec, Face1024Spec
 from grain_codec.models.face1024.thumbnail import thumbnail_steps
 from grain_codec.ops.devices import pick_device
 from grain_codec.training.face1024.drawing_stage import FILE_NAMES, base_weights
-from grain_codec.training.face1024.rescaling_objective import RescalingObjective
+from grain_codec.training.face1024.rescaling_stage import RescalingObjective
 from grain_codec.training.face1024.tables import anchor_qualities, fit_tables
-from grain_codec.training.module_files import load_module
 from grain_codec.training.runs.stage_run import Tell
 from grain_codec.training.settings import ExportSettings, UnusableSettings
-from grain_codec.training.training_state import load_averaged
+from grain_codec.training.state_files import load_averaged, load_module
 from grain_codec.weights import network_tensors, read_model, write_model
 
 _DRAWING = tuple(f"networks.{name}." for name in FILE_NAMES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +25,8 @@ from grain_codec.models.face1024.spec import Face1024Spec
 from grain_codec.models.face1024.symbols import ANCHOR_SPACING, MOST_SCALE, SymbolTables
 
 Floats = npt.NDArray[np.float64]
+Levels = Sequence[npt.NDArray[np.int16]]
+"""Levels of many faces for each anchor quality."""
 
 ALPHABETS = 64
 PRIOR_WEIGHT = 100
@@ -34,9 +38,21 @@ def anchor_qualities(spec: Face1024Spec) -> list[int]:
     return [ANCHOR_SPACING * row for row in range(-(-spec.fine_qualities // ANCHOR_SPACING) + 1)]
 
 
-def fit_tables(
-    thumbnail_levels: Sequence[npt.NDArray[np.int16]], detail_levels: Sequence[npt.NDArray[np.int16]]
-) -> SymbolTables:
+class _Group(NamedTuple):
+    """Levels that are coded together.
+
+    Attributes:
+        levels: `[N, K]`.
+        base: scale indices `[K]` from the tables.
+        context: index into the table of contexts for each level.
+    """
+
+    levels: Ints
+    base: Ints
+    context: tuple[int | Ints, ...]
+
+
+def fit_tables(thumbnail_levels: Levels, detail_levels: Levels) -> SymbolTables:
     """Tables for the levels of many faces.
 
     Args:
@@ -45,23 +61,31 @@ def fit_tables(
     """
     thumbnail_scales = np.stack([_scale_of(np.abs(levels).mean(0)) for levels in thumbnail_levels])
     detail_scales = np.stack([_scale_of(_smoothed(np.abs(levels).mean(0))) for levels in detail_levels])
-    thumbnail_context = _fit_thumbnail_context(thumbnail_levels, thumbnail_scales)
-    detail_context = _fit_detail_context(detail_levels, detail_scales)
+    thumbnails = partial(_thumbnail_groups, thumbnail_levels, thumbnail_scales)
+    details = partial(_detail_groups, detail_levels, detail_scales)
+    thumbnail_context = _fit_context((CLASSES,), thumbnails())
+    detail_context = _fit_context((len(COMPONENT_BANDS) + 1, CLASSES, CLASSES), details())
     counts = np.zeros((MOST_SCALE + 1, ALPHABET))
-    for levels, base in _widened(thumbnail_levels, thumbnail_scales):
-        for where, classes in thumbnail_groups(levels, base):
-            _count(counts, levels[:, where], base[where] + thumbnail_context[classes].astype(np.int64)[:, None])
-    for levels, base in _widened(detail_levels, detail_scales):
-        for cells, component, context in detail_groups(levels, base):
-            scales = base[cells, component] + detail_context[context].astype(np.int64)
-            _count(counts, levels[:, cells, component], scales)
+    for groups, offsets in ((thumbnails, thumbnail_context), (details, detail_context)):
+        for group in groups():
+            _count(counts, group.levels, group.base + offsets[group.context].astype(np.int64))
     return SymbolTables(thumbnail_scales, detail_scales, thumbnail_context, detail_context, _cumulative(counts))
 
 
-def _widened(levels: Sequence[npt.NDArray[np.int16]], scales: npt.NDArray[np.uint8]) -> Iterator[tuple[Ints, Ints]]:
-    """The levels and the scale indices of each anchor quality as int64."""
-    for found, base in zip(levels, scales):
-        yield found.astype(np.int64), base.astype(np.int64)
+def _thumbnail_groups(levels: Levels, scales: npt.NDArray[np.uint8]) -> Iterator[_Group]:
+    """The groups of thumbnail levels of all anchor qualities."""
+    for found, base in zip(levels, scales.astype(np.int64)):
+        values = found.astype(np.int64)
+        for where, classes in thumbnail_groups(values, base):
+            yield _Group(values[:, where], base[where], (np.broadcast_to(classes[:, None], values[:, where].shape),))
+
+
+def _detail_groups(levels: Levels, scales: npt.NDArray[np.uint8]) -> Iterator[_Group]:
+    """The groups of detail levels of all anchor qualities."""
+    for found, base in zip(levels, scales.astype(np.int64)):
+        values = found.astype(np.int64)
+        for cells, component, context in detail_groups(values, base):
+            yield _Group(values[:, cells, component], base[cells, component], context)
 
 
 def _smoothed(magnitude: Floats) -> Floats:
@@ -77,36 +101,19 @@ def _scale_of(magnitude: Floats) -> npt.NDArray[np.uint8]:
     return scales.astype(np.uint8)
 
 
-def _fit_thumbnail_context(
-    levels: Sequence[npt.NDArray[np.int16]], scales: npt.NDArray[np.uint8]
-) -> npt.NDArray[np.int8]:
-    """The offset of each class to the scale index, `[CLASSES]`."""
-    found, expected = np.zeros(CLASSES), np.zeros(CLASSES)
-    for values, base in _widened(levels, scales):
-        for where, context in thumbnail_groups(values, base):
-            np.add.at(found, context, np.abs(values[:, where]).sum(1))
-            np.add.at(expected, context, expected_magnitude(base[where]).sum() / EXPECTED_UNIT)
-    return _octaves_apart(found, expected)
+def _fit_context(shape: tuple[int, ...], groups: Iterable[_Group]) -> npt.NDArray[np.int8]:
+    """The offsets of contexts to the scale index, which counts in eighths of an octave.
 
-
-def _fit_detail_context(levels: Sequence[npt.NDArray[np.int16]], scales: npt.NDArray[np.uint8]) -> npt.NDArray[np.int8]:
-    """The offset of each context to the scale index, `[bands, CLASSES, CLASSES]`."""
-    shape = (len(COMPONENT_BANDS) + 1, CLASSES, CLASSES)
+    An offset leads from the expected to the found magnitude of the context's levels; it is about zero where few
+    levels were found.
+    """
     found, expected = np.zeros(shape), np.zeros(shape)
-    for values, base in _widened(levels, scales):
-        for cells, component, context in detail_groups(values, base):
-            classes = (context.inside, context.around)
-            np.add.at(found[context.band], classes, np.abs(values[:, cells, component]))
-            each = expected_magnitude(base[cells, component]) / EXPECTED_UNIT
-            np.add.at(expected[context.band], classes, np.broadcast_to(each, context.inside.shape))
-    return _octaves_apart(found, expected)
-
-
-def _octaves_apart(found: Floats, expected: Floats) -> npt.NDArray[np.int8]:
-    """Eighths of an octave from expected to found magnitudes; where little was found, about zero."""
-    octaves = np.log2((found + 1) / (expected + 1))
-    apart: Floats = (octaves * SCALES_PER_OCTAVE).round().clip(-48, 48)
-    return apart.astype(np.int8)
+    for levels, base, context in groups:
+        index = tuple(np.broadcast_to(each, levels.shape) for each in context)
+        np.add.at(found, index, np.abs(levels))
+        np.add.at(expected, index, np.broadcast_to(expected_magnitude(base) / EXPECTED_UNIT, levels.shape))
+    octaves: Floats = np.log2((found + 1) / (expected + 1))
+    return (octaves * SCALES_PER_OCTAVE).round().clip(-48, 48).astype(np.int8)
 
 
 def _count(counts: Floats, levels: Ints, scales: Ints) -> None:

@@ -13,11 +13,11 @@ from grain_codec.training.face1024.export import export_drawing, export_rescalin
 from grain_codec.training.face1024.rescaling_stage import RescalingStage
 from grain_codec.training.family import TrainingFamily
 from grain_codec.training.runs.stage_run import StageRun, Tell
-from grain_codec.training.settings import ExportSettings, LossSettings, LossWeights, ModuleFiles, RunSettings
+from grain_codec.training.settings import ExportSettings, LossSettings, ModuleFiles, RunSettings
 from grain_codec.training.stages import STAGES
 
 _OF_DRAWING_STAGES = {
-    *(field.name for kind in (LossSettings, LossWeights, ModuleFiles) for field in fields(kind)),
+    *(field.name for kind in (LossSettings, ModuleFiles) for field in fields(kind)),
     "discriminator_weights",
     "adv_window",
     "official_noise",

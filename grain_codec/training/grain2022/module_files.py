@@ -16,7 +16,7 @@ from torch import Tensor
 from grain_codec.errors import WrongModel
 from grain_codec.models.grain2022.prior import GenerativePrior
 from grain_codec.models.tensor_files import read_content, read_tensors
-from grain_codec.training.module_files import MEAN_CODE, STATE_KEYS, load_state
+from grain_codec.training.state_files import MEAN_CODE, STATE_KEYS, load_state
 
 OFFICIAL_NAMES = {"rescaling": "invRRDB_model.pt", "prior": "codeStyleGAN_model.pt", "fusion": "Fusion_model.pt"}
 """The file of each module."""

@@ -12,11 +12,11 @@ from grain_codec.models.networks import MODULES_FOR
 from grain_codec.training.family import TrainingFamily
 from grain_codec.training.grain2022.module_files import OFFICIAL_NAMES, load_generator, load_prior
 from grain_codec.training.grain2022.stages import Grain2022Objective, published_adversary
-from grain_codec.training.module_files import load_module
 from grain_codec.training.runs.face_stage import FaceStage
 from grain_codec.training.runs.stage_run import Tell
 from grain_codec.training.settings import ExportSettings, ModuleFiles, Recipe, RunSettings, UnusableSettings
 from grain_codec.training.stages import STAGES, Stage
+from grain_codec.training.state_files import load_module
 from grain_codec.weights import network_tensors, write_model
 
 
@@ -73,7 +73,7 @@ class PublishedStage(FaceStage):
         networks = Grain2022(self.published_spec, {*self.stage.needs, *self.stage.trains})
         self._load_starts(networks)
         adversary = None
-        if self.loss.weights.adversarial:
+        if self.settings.loss.adversarial:
             adversary = self.with_discriminator(published_adversary(self.published_spec, self.stage))
         return Grain2022Objective(networks, self.stage, self.loss, adversary, self.settings.official_noise)
 

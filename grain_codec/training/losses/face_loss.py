@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -12,33 +13,25 @@ from grain_codec.training.judges.identity import load_identity
 from grain_codec.training.judges.perceptual import load_perceptual
 from grain_codec.training.losses.adversarial import Adversary
 from grain_codec.training.losses.lattice import lattice_strength
-from grain_codec.training.losses.spectrum import WINDOW, excess_power
+from grain_codec.training.losses.spectrum import excess_power
 from grain_codec.training.losses.windows import DistanceOnWindows
-from grain_codec.training.settings import LossSettings, LossWeights, UnusableSettings
+from grain_codec.training.settings import LossSettings, UnusableSettings
 
 
 class FaceLoss(nn.Module):
-    """The weighted sum of all terms; see `LossWeights`."""
+    """The weighted sum of all terms; see `LossSettings`."""
 
-    def __init__(
-        self,
-        weights: LossWeights,
-        perceptual: nn.Module | None = None,
-        identity: nn.Module | None = None,
-        spectrum_windows: tuple[int, ...] = (WINDOW,),
-    ):
+    def __init__(self, settings: LossSettings, perceptual: nn.Module | None = None, identity: nn.Module | None = None):
         """A term of weight zero needs no network that judges.
 
         Args:
-            weights: of the terms; the LR image's term is left out where its weight is None.
+            settings: weights and windows; the LR image's term is left out where its weight is None.
             perceptual, identity: distances, (`[B, 3, S, S]`, `[B, 3, S, S]`) in [-1, 1] -> `[B]`.
-            spectrum_windows: sides of the windows of the spectral term, in pixels; their mean is taken.
         """
         super().__init__()
-        assert perceptual is not None or not weights.perceptual
-        assert identity is not None or not weights.identity
-        self.weights, self.perceptual, self.identity = weights, perceptual, identity
-        self.spectrum_windows = spectrum_windows
+        assert perceptual is not None or not settings.perceptual
+        assert identity is not None or not settings.identity
+        self.settings, self.perceptual, self.identity = settings, perceptual, identity
 
     def forward(
         self, picture: Tensor, face: Tensor, lr: Tensor | None = None, adversary: Adversary | None = None
@@ -55,45 +48,41 @@ class FaceLoss(nn.Module):
             A scalar, and the terms without their weights, by name.
         """
         terms = {"square": F.mse_loss(picture.float(), face)}
-        if self.weights.lr and lr is not None:
+        if self.settings.lr and lr is not None:
             terms["lr"] = F.mse_loss(lr.float(), _sampled(face))
-        if self.perceptual is not None and self.weights.perceptual:
+        if self.perceptual is not None and self.settings.perceptual:
             terms["perceptual"] = self.perceptual(picture, face).mean()
-        if self.identity is not None and self.weights.identity:
+        if self.identity is not None and self.settings.identity:
             terms["identity"] = self.identity(picture, face).mean()
-        if self.weights.spectrum:
-            excess = [excess_power(picture, face, window).mean() for window in self.spectrum_windows]
-            terms["spectrum"] = cast(Tensor, sum(excess)) / len(excess)
-        if self.weights.lattice:
+        if self.settings.spectrum:
+            windows = self.settings.spectrum_window
+            terms["spectrum"] = torch.stack([excess_power(picture, face, side).mean() for side in windows]).mean()
+        if self.settings.lattice:
             terms["lattice"] = lattice_strength(picture)
-        if self.weights.adversarial and adversary is not None:
+        if self.settings.adversarial and adversary is not None:
             terms["adversarial"] = adversary.generator_loss(face, picture)
-        loss = cast(Tensor, sum(getattr(self.weights, name) * term for name, term in terms.items()))
+        loss = cast(Tensor, sum(getattr(self.settings, name) * term for name, term in terms.items()))
         return loss, {name: term.detach() for name, term in terms.items()}
 
 
-def build_loss(settings: LossSettings, weights: LossWeights) -> FaceLoss:
+def build_loss(settings: LossSettings) -> FaceLoss:
     """The loss with the networks that judge.
-
-    Args:
-        settings: files and windows.
-        weights: of the terms.
 
     Raises:
         UnusableSettings: a term has a weight, but not the network that it needs.
         WrongModel: a file of such a network is not usable.
     """
-    if weights.perceptual and not settings.lpips_weights:
+    if settings.perceptual and not settings.lpips_weights:
         raise UnusableSettings("the perceptual term needs --lpips-weights; --lpips-lambda 0 trains without it.")
-    if weights.identity and settings.identity_weights is None:
+    if settings.identity and settings.identity_weights is None:
         raise UnusableSettings("the identity term needs --identity-weights; --id-lambda 0 trains without it.")
-    perceptual: nn.Module | None = load_perceptual(settings.lpips_weights) if weights.perceptual else None
+    perceptual: nn.Module | None = load_perceptual(settings.lpips_weights) if settings.perceptual else None
     if perceptual is not None and settings.lpips_window is not None:
         perceptual = DistanceOnWindows(perceptual, settings.lpips_window)
     identity = None
-    if weights.identity and settings.identity_weights is not None:
+    if settings.identity and settings.identity_weights is not None:
         identity = load_identity(settings.identity_weights)
-    return FaceLoss(weights, perceptual, identity, settings.spectrum_window)
+    return FaceLoss(settings, perceptual, identity)
 
 
 def _sampled(face: Tensor) -> Tensor:

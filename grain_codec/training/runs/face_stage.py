@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +15,10 @@ from grain_codec.models.spec import Spec
 from grain_codec.training.data import streamed_batches
 from grain_codec.training.losses.adversarial import Adversary
 from grain_codec.training.losses.face_loss import build_loss
-from grain_codec.training.module_files import OFFICIAL_DISCRIMINATORS, load_module, write_module
-from grain_codec.training.runs.sheets import contact_sheet
 from grain_codec.training.runs.stage_run import SHOWN_FACES, StageRun, Tell
 from grain_codec.training.settings import Recipe, RunSettings, UnusableSettings
 from grain_codec.training.stages import Stage, StageObjective
+from grain_codec.training.state_files import OFFICIAL_DISCRIMINATORS, load_module, write_module
 from grain_codec.training.trainer import Trainer
 
 
@@ -47,15 +46,12 @@ class FaceStage(StageRun[StageObjective, FaceSet]):
         """
         super().__init__(stage.name, settings, recipe)
         self.stage, self.spec, self.face_size = stage, spec, face_size
-        chosen = settings.loss
-        if chosen.weights.spectrum and 2 * max(chosen.spectrum_window) > face_size:
+        loss = settings.loss
+        if loss.spectrum and 2 * max(loss.spectrum_window) > face_size:
             raise UnusableSettings(
                 f"--spectrum-window: the pictures have {face_size} pixels; give at most half of that."
             )
-        weights = chosen.weights
-        if weights.lr is None:
-            weights = replace(weights, lr=stage.lr_weight)
-        self.loss = build_loss(chosen, weights)
+        self.loss = build_loss(replace(loss, lr=stage.lr_weight) if loss.lr is None else loss)
 
     @property
     def batch_size(self) -> int:
@@ -115,10 +111,10 @@ class FaceStage(StageRun[StageObjective, FaceSet]):
         return {name: total / len(faces) for name, total in sums.items()}
 
     @torch.no_grad()
-    def contact_sheet(self, objective: StageObjective, faces: FaceSet, device: torch.device) -> bytes:
-        """See `StageRun.contact_sheet`."""
+    def pictures(self, objective: StageObjective, faces: FaceSet, device: torch.device) -> Mapping[str, Tensor]:
+        """See `StageRun.pictures`."""
         rows = [objective.show(_face(faces, index, device)) for index in range(min(len(faces), SHOWN_FACES))]
-        return contact_sheet({caption: torch.cat([row[caption] for row in rows]) for caption in rows[0]})
+        return {caption: torch.cat([row[caption] for row in rows]) for caption in rows[0]}
 
     def write_modules(self, objective: StageObjective, folder: Path, prefix: str) -> None:
         """The stage's modules, and with every checkpoint the discriminator, as later stages read them."""

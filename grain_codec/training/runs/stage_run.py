@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Iterator, Mapping, Sized
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
@@ -67,8 +67,11 @@ class StageRun(ABC, Generic[ObjectiveType, Faces]):
         """Figures on the validation faces; the lowest "loss", where there is one, marks the best modules."""
 
     @abstractmethod
-    def contact_sheet(self, objective: ObjectiveType, faces: Faces, device: torch.device) -> bytes:
-        """The first SHOWN_FACES validation faces and what the networks make of them, as a JPEG."""
+    def pictures(self, objective: ObjectiveType, faces: Faces, device: torch.device) -> Mapping[str, Tensor]:
+        """Columns of the contact sheet: by caption, pictures of the first SHOWN_FACES validation faces.
+
+        Each is `[N, 3, H, W]`, nominally in [-1, 1].
+        """
 
     def write_modules(self, objective: ObjectiveType, folder: Path, prefix: str) -> None:
         """Writes the files of the trained modules, under names that begin with `prefix`."""

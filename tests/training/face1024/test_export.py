@@ -13,7 +13,7 @@ from grain_codec.cli.train import main
 from grain_codec.models.face1024.fusion import Fusion
 from grain_codec.models.face1024.prior import Prior
 from grain_codec.models.face1024.spec import DrawingSpec, Face1024Spec
-from grain_codec.training.module_files import write_module
+from grain_codec.training.state_files import write_module
 from grain_codec.weights import find_model, read_model
 
 

@@ -12,7 +12,7 @@ from grain_codec.models.grain2022.prior import GenerativePrior
 from grain_codec.models.grain2022.rescaling import InvRRDB
 from grain_codec.models.grain2022.spec import Grain2022Spec
 from grain_codec.training.grain2022.module_files import load_generator, load_prior
-from grain_codec.training.module_files import load_module, write_module
+from grain_codec.training.state_files import load_module, write_module
 
 
 def prior_of(spec: Grain2022Spec, seed: int) -> GenerativePrior:

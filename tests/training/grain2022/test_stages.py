@@ -15,7 +15,7 @@ from grain_codec.models.grain2022.spec import Grain2022Spec
 from grain_codec.training.grain2022.stages import Grain2022Objective, published_adversary
 from grain_codec.training.losses.adversarial import NonSaturatingAdversary, RelativisticAdversary
 from grain_codec.training.losses.face_loss import FaceLoss
-from grain_codec.training.settings import LossWeights, Recipe
+from grain_codec.training.settings import LossSettings, Recipe
 from grain_codec.training.stages import STAGES
 from grain_codec.training.trainer import Trainer
 
@@ -49,7 +49,7 @@ def objective_of(spec: Grain2022Spec, name: str, official_noise: bool = False) -
     torch.manual_seed(0)
     stage = STAGES[name]
     networks = Grain2022(spec, {*stage.needs, *stage.trains})
-    loss = FaceLoss(LossWeights(lr=stage.lr_weight), Apart(), Apart())
+    loss = FaceLoss(LossSettings(lr=stage.lr_weight), Apart(), Apart())
     return Grain2022Objective(networks, stage, loss, published_adversary(spec, stage), official_noise)
 
 

@@ -13,9 +13,9 @@ from grain_codec.models.blocks import antialiased_resize
 from grain_codec.models.face1024.networks import Face1024
 from grain_codec.models.face1024.spec import DrawingSpec, Face1024Spec
 from grain_codec.training.face1024.closed_form import fit_closed_form
-from grain_codec.training.face1024.stages import Face1024Objective, face1024_adversary
+from grain_codec.training.face1024.drawing_stage import Face1024Objective, face1024_adversary
 from grain_codec.training.losses.face_loss import FaceLoss
-from grain_codec.training.settings import LossWeights, Recipe
+from grain_codec.training.settings import LossSettings, Recipe
 from grain_codec.training.stages import STAGES
 from grain_codec.training.trainer import Trainer
 
@@ -61,7 +61,7 @@ def networks(pictures: Tensor) -> Face1024:
 
 def objective_of(networks: Face1024, name: str, adversarial: float = 0.01) -> Face1024Objective:
     stage = STAGES[name]
-    loss = FaceLoss(LossWeights(adversarial=adversarial), Apart(), Apart())
+    loss = FaceLoss(LossSettings(adversarial=adversarial), Apart(), Apart())
     return Face1024Objective(networks, stage, loss, face1024_adversary(DRAWING, stage))
 
 
@@ -74,7 +74,7 @@ def test_gradients_reach_exactly_what_the_stage_trains(networks: Face1024, pictu
                 nn.init.normal_(parameter, std=0.1)
     objective(pictures).loss.backward()
     reached = {key for key, value in networks.named_parameters() if value.grad is not None and value.grad.any()}
-    expected = {key for key in objective.generator_parameters()}
+    expected = set(objective.generator_parameters())
     assert {f"networks.{key}" for key in reached} == expected
     assert {key.split(".")[0] for key in reached} == TRAINED[name]
 
