@@ -96,7 +96,7 @@ def noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Noted:
     (tmp_path / "noting_tasks.py").write_text(COUNTING)
     monkeypatch.setenv("NOTED_CALLS", str(tmp_path / "calls"))
     monkeypatch.setenv("TEST_PROCESS", str(os.getpid()))
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.syspath_prepend(tmp_path)
     import noting_tasks
 
