@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -180,10 +181,8 @@ HOSTILE = {
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_what_lies_is_refused_or_left_out_at_once(kind: str) -> None:
     started = time.perf_counter()
-    try:
+    with suppress(Corrupt):
         assert len(exif.clean(HOSTILE[kind], keep_gps=True)) <= len(HOSTILE[kind])
-    except Corrupt:
-        pass
     assert time.perf_counter() - started < 5
 
 
@@ -207,7 +206,5 @@ def test_damage_never_leaks_and_raises_nothing_else(changes: list[tuple[int, int
 @given(st.binary(max_size=300))
 def test_garbage_raises_nothing_else(garbage: bytes) -> None:
     for data in (garbage, b"II*\0" + garbage, b"MM\0*\0\0\0\x08" + garbage):
-        try:
+        with suppress(Corrupt):
             exif.clean(data, keep_gps=True)
-        except Corrupt:
-            pass

@@ -1,17 +1,14 @@
-"""Pictures of every orientation, size, crop and kind of damage, and pictures that are written."""
+"""Pictures of every orientation, size, crop and kind of damage."""
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 from grain_codec.formats.images.reading import read_face, resize_square
-from grain_codec.formats.images.writing import FORMATS, format_of_suffix, write_image
 from PIL import Image
 
 from grain_codec.errors import BadImage
@@ -168,32 +165,7 @@ def test_random_damage_is_refused_or_survived(saved: Callable) -> None:
                 assert face.shape == (SIDE, SIDE, 3)
 
 
-@pytest.mark.parametrize(("format", "tolerance"), [("PNG", 0), ("TIFF", 0), ("BMP", 0), ("JPEG", 3), ("WebP", 6)])
-def test_written_images_read_back(format: str, tolerance: int) -> None:
-    row, column = np.mgrid[0:SIDE, 0:SIDE]
-    picture = np.stack([row * 4, column * 4, row + column], -1).astype(np.uint8)
-    encoded = write_image(picture, format)
-    assert Image.open(io.BytesIO(encoded)).format == format.upper()
-    difference = np.abs(read_face(encoded, "face", SIDE).astype(int) - picture)
-    assert difference.mean() <= tolerance
-
-
-def test_jpeg_keeps_full_colour_resolution() -> None:
-    written = Image.open(io.BytesIO(write_image(oriented_picture(), "JPEG")))
-    assert [layer[1:3] for layer in written.layer] == [(1, 1)] * 3
-
-
 def test_resize_square() -> None:
     picture = np.full((64, 64, 3), TEAL, np.uint8)
     for size in (16, 64, 100):
         assert (resize_square(picture, size) == np.full((size, size, 3), TEAL, np.uint8)).all()
-
-
-def test_suffixes() -> None:
-    assert format_of_suffix(Path("a.PNG")) == "PNG"
-    assert format_of_suffix(Path("a.jpeg")) == format_of_suffix(Path("b.jpg")) == "JPEG"
-    assert format_of_suffix(Path("a.tif")) == "TIFF"
-    for name in ("face.xyz", "face"):
-        with pytest.raises(BadImage) as refused:
-            format_of_suffix(Path(name))
-        assert name in str(refused.value) and all(suffix in str(refused.value) for suffix in FORMATS)

@@ -36,7 +36,7 @@ def packet(properties: str = "", attributes: str = "") -> bytes:
 def properties_of(cleaned: bytes) -> dict[str, str]:
     """Names and texts of all properties, as an independent parser with namespaces reads them."""
     description = ElementTree.fromstring(cleaned).find("rdf:RDF/rdf:Description", NAMESPACES)
-    found = {name: value for name, value in description.attrib.items()}
+    found = dict(description.attrib)
     found |= {child.tag: "".join(child.itertext()) for child in description}
     prefixes = {f"{{{uri}}}": f"{prefix}:" for prefix, uri in NAMESPACES.items()}
     found.pop(f"{{{NAMESPACES['rdf']}}}about")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from grain_codec.formats.plugins.imageio_plugin import register_imageio
+from grain_codec.formats.plugins import register_imageio
 from grain_codec.formats.plugins.pillow_plugin import GrainPluginError
 
 import grain_codec

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from grain_codec.formats import container
-from grain_codec.formats.plugins.pillow_plugin import GrainImageFile, GrainPluginError, register_grain_opener
+from grain_codec.formats.plugins import register_grain_opener
+from grain_codec.formats.plugins.pillow_plugin import GrainImageFile, GrainPluginError
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 import grain_codec
-from grain_codec.codec import low_resolution_image
+from grain_codec.codec import file_codec, low_resolution_image
 from grain_codec.errors import GrainError, TooLarge
 
 register_grain_opener()
@@ -88,6 +89,22 @@ def test_pixels_are_those_of_the_codec(path: Path, decoded: np.ndarray):
     np.testing.assert_array_equal(np.asarray(own), decoded)
     image.putpixel((0, 0), (1, 2, 3))
     assert image.getpixel((0, 0)) == (1, 2, 3)
+
+
+def test_the_file_is_read_once_and_its_payload_decoded_once(path: Path, monkeypatch: pytest.MonkeyPatch):
+    coder, decoded, data = type(file_codec().coder), [], path.read_bytes()
+    decode = coder.decode
+    monkeypatch.setattr(coder, "decode", lambda self, payload: decoded.append(payload) or decode(self, payload))
+    for size in ((1024, 1024), (16, 16)):
+        image = Image.open(path)
+        assert not decoded
+        path.unlink()
+        image.draft(None, size)
+        image.load()
+        assert image.size == size and np.asarray(image).any()
+        assert len(decoded) == 1
+        path.write_bytes(data)
+        decoded.clear()
 
 
 def test_file_objects_copies_of_state_and_threads(file: bytes, decoded: np.ndarray):
