@@ -1,12 +1,13 @@
-"""grain-weights: official checkpoints to a weights file, and what a weights file says of itself."""
+"""grain-weights: imports official checkpoints as a weights file, and describes weights files."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,22 +17,19 @@ from grain_codec.version import VERSION
 PROGRAM = "grain-weights"
 EXIT_FAILED = 1
 
-Rows = dict[str, str | int | float | list]
+Rows = dict[str, Any]
+"""What there is to say of a weights file, by label."""
 
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """What a user or a file caused ends the command with one line instead of a traceback."""
+    """Turns errors that a user or a file has caused into one line and an exit code."""
     try:
         yield
-    except GrainError as error:
-        reason = str(error)
-    except OSError as error:
-        reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-    else:
-        return
-    click.echo(f"{PROGRAM}: {printable(reason)}", err=True)
-    sys.exit(EXIT_FAILED)
+    except (GrainError, OSError) as error:
+        named = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else ""
+        click.echo(f"{PROGRAM}: {printable(named or str(error))}", err=True)
+        sys.exit(EXIT_FAILED)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -40,7 +38,7 @@ def main() -> None:
     """Import official checkpoints, and look into weights files."""
 
 
-def checkpoint_option(name: str, meaning: str) -> click.Option:
+def checkpoint_option(name: str, meaning: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """An option that names one of the files to import."""
     return click.option(name, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help=meaning)
 
@@ -103,7 +101,7 @@ def info(model: str, as_json: bool) -> None:
 
 
 def _describe(path: Path) -> Rows:
-    """What a weights file says of itself; reading it to its end also checks it."""
+    """Describes a weights file, which is read to its end and so checked."""
     from grain_codec.weights import read_model
 
     model = read_model(path)
@@ -122,13 +120,13 @@ def _describe(path: Path) -> Rows:
 
 
 def _print_rows(rows: Rows) -> None:
-    """The rows as a table for people."""
+    """Prints a table for people."""
     spec = rows.pop("spec")
     flat = {**rows, **{f"spec {name}": value for name, value in spec.items()}}
     width = max(map(len, flat))
     for name, value in flat.items():
         text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        # Where the weights come from is told in words of whoever made them.
+        # The origin is a text of whoever made the weights.
         click.echo(f"{name:<{width}}  {printable(text)}")
 
 

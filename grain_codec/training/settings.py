@@ -133,25 +133,15 @@ class ModuleFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
-    """What a user asks of the training of one stage. None leaves a choice to the model's family.
+    """What a user asks of the training of one stage.
+
+    The fields are the options of grain-train by their names, whose help says what they do. None leaves a choice to
+    the family of the model.
 
     Attributes:
-        data, validation: folders of faces or tar shards, to train and to measure on.
-        modules: what the stage starts from; the stage leaves its files in a subfolder of `modules.exp_dir`.
+        modules: what the stage starts from; it leaves its files in a subfolder of `modules.exp_dir`.
         loss: the loss of the stages that draw pictures.
-        recipe: the fields of the family's `Recipe` that the user wants otherwise.
-        checkpoint: file of the training state, if not under `modules.exp_dir`.
-        batch_size: faces a step and process.
-        flips: whether half of the faces are mirrored.
-        workers: decoding processes, where faces are read as they are needed.
-        validation_faces: how many of the validation faces are used, the first ones.
-        device: "auto", or what torch calls the device.
-        seed: of fresh weights and of the order of the faces.
-        start: the rescaling stage of face-1024: a model to start from instead of the closed-form solution.
-        cell_rate: the rescaling stage of face-1024: learning rate of matrices of single cells over the recipe's.
-        discriminator_weights: file of a discriminator to start from.
-        adv_window: face-1024: side in pixels of the random window that the discriminator judges.
-        official_noise: grain-2022: noise in place of rounding and fresh noise in the generator.
+        recipe: the fields of the family's `Recipe` that the user has chosen.
     """
 
     data: tuple[Path, ...]
@@ -198,19 +188,7 @@ class RunSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ExportSettings:
-    """What a user asks of an export of trained networks as a weights file.
-
-    Attributes:
-        output_dir: folder of the weights file.
-        modules: the trained modules.
-        data: face-1024: folders or tar shards of the faces that the entropy coder's tables are fitted to; with none,
-            the tables and the rescaling module are those of the weights there are.
-        checkpoint: face-1024 with `data`: training state of the rescaling stage, if not under `modules.exp_dir`.
-        faces: most faces that the tables are fitted to.
-        strength: face-1024 without `data`: share that is kept of what the fusion adds to `rescaled`, in [0, 1].
-        origin: a sentence on how the weights came about, kept in the file.
-        device: "auto", or what torch calls the device.
-    """
+    """What a user asks of an export of trained networks as a weights file; see `grain-train export --help`."""
 
     output_dir: Path
     modules: ModuleFiles

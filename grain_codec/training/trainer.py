@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar, cast
@@ -76,13 +77,16 @@ class Trainer(Generic[ObjectiveType]):
             # A kill may have come between the checkpoint and what the observer makes of it.
             with self.averaged.in_place():
                 observer.saved(self.step)
-        started, means, progress = time.monotonic(), _Means(), 0.0
+        started, progress = time.monotonic(), 0.0
+        seen: dict[str, list[Tensor]] = defaultdict(list)
         while progress < 1 and self.step < self.recipe.steps:
             minutes = (time.monotonic() - started) / 60
             progress = self._agreed(max((self.step + 1) / self.recipe.steps, minutes / self.recipe.minutes))
-            means.add(self._train_step(next(batches), progress))
+            figures = self._train_step(next(batches), progress)
             if observer is not None:
-                self._observe(observer, means, minutes, last=progress >= 1)
+                for name, value in figures.items():
+                    seen[name].append(value)
+                self._observe(observer, seen, minutes, last=progress >= 1)
 
     def save(self) -> None:
         """Writes the checkpoint, whole or not at all."""
@@ -96,10 +100,16 @@ class Trainer(Generic[ObjectiveType]):
             state["discriminator"] = self.discriminator.state()
         write_state(self.checkpoint, state)
 
-    def _observe(self, observer: Observer, means: _Means, minutes: float, last: bool) -> None:
-        """Reports, writes the checkpoint and measures, each when its time has come."""
+    def _observe(self, observer: Observer, seen: dict[str, list[Tensor]], minutes: float, last: bool) -> None:
+        """Reports, writes the checkpoint and measures, each when its time has come.
+
+        Args:
+            seen: the values of each figure since the last report; emptied by a report.
+        """
         if self.step % self.recipe.report_every == 0 or last:
-            observer.progress(self.step, minutes, means.since_last_call())
+            means = {name: float(sum(values)) / len(values) for name, values in seen.items()}
+            observer.progress(self.step, minutes, means)
+            seen.clear()
         saves = last or self.step % self.recipe.checkpoint_every == 0
         validates = last or self.step % (self.recipe.validate_every or self.recipe.checkpoint_every) == 0
         if saves:
@@ -199,20 +209,3 @@ class Trainer(Generic[ObjectiveType]):
         shared = torch.tensor([progress], device=self.device)
         distributed.broadcast(shared, 0)
         return float(shared)
-
-
-class _Means:
-    """Means of figures over steps; a figure that only some steps have is averaged over those."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, tuple[Tensor | float, int]] = {}
-
-    def add(self, figures: dict[str, Tensor]) -> None:
-        for name, value in figures.items():
-            total, count = self._sums.get(name, (0.0, 0))
-            self._sums[name] = total + value, count + 1
-
-    def since_last_call(self) -> dict[str, float]:
-        means = {name: float(total) / count for name, (total, count) in self._sums.items()}
-        self._sums.clear()
-        return means

@@ -1,8 +1,8 @@
 """How different two pictures look: LPIPS on AlexNet, version 0.1, and its shift-tolerant variant.
 
 Zhang et al. 2018 ("The unreasonable effectiveness of deep features as a perceptual metric") and
-Ghildyal and Liu 2022 ("Shift-tolerant perceptual similarity metric"). Weights are the user's to supply:
-widths and kernels are those of the files.
+Ghildyal and Liu 2022 ("Shift-tolerant perceptual similarity metric"). The user supplies the weights; their files
+decide widths and kernel sizes.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ SCALE = (0.458, 0.448, 0.450)
 EPSILON = 1e-10
 
 LAYERS = (0, 3, 6, 8, 10)
-"""Index of each convolution in torchvision's `features`; within the slices of the `lpips` package they are the same."""
+"""Index of each convolution in torchvision's `features`, and in the slices of the `lpips` package."""
 
 SHIFT_TOLERANT_LAYERS = (0, 5, 9, 11, 13)
 BLURS = {0: "slice1.1", 1: "slice2.4", 2: "slice3.8"}
 """The shift-tolerant variant's low-pass filters: after the first convolution, before the next two."""
 
-STRIDES = (4, 1, 1, 1, 1)
 PADDINGS = (2, 2, 1, 1, 1)
+POOLED = (1, 2)
+"""Convolutions that come after max pooling."""
 
 
 class PerceptualDistance(nn.Module):
@@ -58,7 +59,7 @@ class PerceptualDistance(nn.Module):
             return self.distance(self.features(one.float()), self.features(other.float()))
 
     def features(self, image: Tensor) -> list[Tensor]:
-        """What is compared of `[B, 3, H, W]` in [-1, 1]: five activations of unit length over the channels."""
+        """The compared features of `[B, 3, H, W]` in [-1, 1]: five activations of unit length over the channels."""
         return [_normalised(found) for found in self._activations((image - self.shift) / self.scale)]
 
     def distance(self, features: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
@@ -69,21 +70,26 @@ class PerceptualDistance(nn.Module):
 
     def _activations(self, x: Tensor) -> list[Tensor]:
         found: list[Tensor] = []
-        for index, (stride, padding) in enumerate(zip(STRIDES, PADDINGS, strict=True)):
-            if index in (1, 2):
-                x = F.max_pool2d(x, 3, 2)
-            x = F.relu(self._convolve(index, x, stride, padding))
+        for index in range(len(LAYERS)):
+            x = F.relu(self._layer(index, x))
             found.append(x)
         return found
 
-    def _convolve(self, index: int, x: Tensor, stride: int, padding: int) -> Tensor:
-        return F.conv2d(x, getattr(self, f"weight{index}"), getattr(self, f"bias{index}"), stride, padding)
+    def _layer(self, index: int, x: Tensor) -> Tensor:
+        """A convolution, with the pooling before it."""
+        if index in POOLED:
+            x = F.max_pool2d(x, 3, 2)
+        return self._convolve(index, x, 4 if index == 0 else 1)
+
+    def _convolve(self, index: int, x: Tensor, stride: int) -> Tensor:
+        weight, bias = getattr(self, f"weight{index}"), getattr(self, f"bias{index}")
+        return F.conv2d(x, weight, bias, stride, PADDINGS[index])
 
 
 class ShiftTolerantDistance(PerceptualDistance):
-    """The same with every stride behind a low-pass filter.
+    """The distance with a low-pass filter before every stride.
 
-    The first convolution runs at full resolution: pictures of 256 px are affordable, of 1024 px hardly.
+    The first convolution runs at full resolution, which takes a long time for pictures of 1024 px.
     """
 
     def __init__(
@@ -94,16 +100,12 @@ class ShiftTolerantDistance(PerceptualDistance):
         for index, taps in enumerate(filters):
             self.register_buffer(f"filter{index}", taps)
 
-    def _activations(self, x: Tensor) -> list[Tensor]:
-        x = F.relu(self._blur(0, self._convolve(0, x, 1, 2)))
-        found = [x]
-        for index, padding in ((1, 2), (2, 1)):
-            x = F.relu(self._convolve(index, self._blur(index, F.max_pool2d(x, 3, 1)), 1, padding))
-            found.append(x)
-        for index in (3, 4):
-            x = F.relu(self._convolve(index, x, 1, 1))
-            found.append(x)
-        return found
+    def _layer(self, index: int, x: Tensor) -> Tensor:
+        """See `PerceptualDistance`; what strides there is filtered here and keeps every second sample."""
+        if index in POOLED:
+            x = self._blur(index, F.max_pool2d(x, 3, 1))
+        x = self._convolve(index, x, 1)
+        return self._blur(index, x) if index == 0 else x
 
     def _blur(self, index: int, x: Tensor) -> Tensor:
         """Low-pass and every second sample."""
@@ -149,6 +151,6 @@ def _convolution(tensors: dict[str, Tensor], index: int, layer: int) -> tuple[Te
 
 
 def _normalised(features: Tensor) -> Tensor:
-    """Features with unit length over the channels; the tiny length keeps the gradient at zero finite."""
+    """Features scaled to unit length over the channels; EPSILON keeps the gradient finite where they are zero."""
     length = (features.square().sum(1, keepdim=True) + EPSILON**2).sqrt()
     return features / (length + EPSILON)
