@@ -79,12 +79,12 @@ def model_option(command: Command) -> Command:
     return option(command)
 
 
-def device_option(command: Command) -> Command:
-    """The option that says where a model runs."""
+def model_options(command: Command) -> Command:
+    """The options that say which model runs where."""
     option = click.option(
         "--device", default="auto", show_default=True, callback=_check_device, help="auto, cpu, cuda or cuda:N."
     )
-    return option(command)
+    return model_option(option(command))
 
 
 def fine_quality_option(meaning: str) -> Callable[[Command], Command]:
