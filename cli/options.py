@@ -45,7 +45,7 @@ class BatchOptions:
 
 def output_options(output_name: str) -> Callable[[Command], Command]:
     """The argument INPUT... and the options -o, -O and -r; `output_name` is the long form of -o."""
-    return _all_of(
+    return all_of(
         click.argument(
             "inputs",
             metavar="INPUT...",
@@ -94,7 +94,7 @@ def fine_quality_option(meaning: str) -> Callable[[Command], Command]:
 
 def batch_options(command: Command) -> Command:
     """The options that become BatchOptions, with -r of `output_options`."""
-    options = _all_of(
+    options = all_of(
         click.option(
             "-j",
             "--jobs",
@@ -152,7 +152,7 @@ def _read_jobs(context: click.Context, parameter: click.Parameter, value: str | 
     return int(value)
 
 
-def _all_of(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
+def all_of(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
     """One decorator that does what several do, the first outermost."""
 
     def decorate(command: Command) -> Command:

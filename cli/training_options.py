@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from grain_codec.cli.options import Command, all_of
 
 from grain_codec.settings import DEFAULT_MODEL
 from grain_codec.training.settings import LossSettings, Recipe, RunSettings
-
-Command = Callable[..., Any]
 
 file_type = click.Path(exists=True, dir_okay=False, path_type=Path)
 count_type = click.IntRange(1)
@@ -22,17 +21,6 @@ def setting(settings: type, flag: str, meaning: str, field: str = "", **more: An
     """An option with the default of a field of some settings; the flag names the field, if `field` does not."""
     field = field or flag.removeprefix("--").replace("-", "_")
     return click.option(flag, field, default=getattr(settings, field), show_default=True, help=meaning, **more)
-
-
-def stacked(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """One decorator that does what several do, in the order in which --help shows their options."""
-
-    def decorate(command: Command) -> Command:
-        for decorator in reversed(decorators):
-            command = decorator(command)
-        return command
-
-    return decorate
 
 
 faces_option = partial(click.option, multiple=True, type=click.Path(exists=True, path_type=Path))
@@ -55,7 +43,7 @@ checkpoint_option = click.option(
 )
 device_option = setting(RunSettings, "--device", "auto, cpu, cuda or cuda:N.")
 
-run_options = stacked(
+run_options = all_of(
     model_option,
     faces_option("--data", required=True, help="Folder of faces or tar shard; repeat for several."),
     faces_option("--validation", required=True, help="Faces to measure on."),
@@ -99,7 +87,7 @@ run_options = stacked(
 )
 
 weight_option = partial(setting, LossSettings)
-loss_options = stacked(
+loss_options = all_of(
     click.option("--lr-l2-lambda", "lr", type=float, help="Weight of the LR image's error.  [published, by the stage]"),
     weight_option("--l2-lambda", "Weight of the picture's squared error.", "square"),
     weight_option("--lpips-lambda", "Weight of the perceptual distance.", "perceptual"),
@@ -135,14 +123,14 @@ loss_options = stacked(
     click.option("--identity-weights", type=file_type, help="Face recogniser: model_ir_se50.pth, or dlib's."),
 )
 
-module_options = stacked(
+module_options = all_of(
     click.option("--rescaling-checkpoint", type=file_type, help="Rescaling module of an earlier stage."),
     click.option("--prior-checkpoint", type=file_type, help="Prior module of an earlier stage."),
     click.option("--fusion-checkpoint", type=file_type, help="Fusion module of an earlier stage."),
     click.option("--generator-weights", type=file_type, help="Pretrained generator of grain-2022, with its mean code."),
 )
 
-start_options = stacked(
+start_options = all_of(
     module_options,
     click.option("--discriminator-weights", type=file_type, help="Discriminator to start from."),
     click.option(
