@@ -34,7 +34,7 @@ def test_levels_come_back(levels_and_scales: list[tuple[int, int]]):
 
 @pytest.mark.parametrize("scale", [0, 20, 40, 63, 64, 71, 72, 100])
 def test_the_code_is_within_two_bytes_of_its_ideal_length(scale: int):
-    """A last level above zero keeps the stream from ending in zeros, which cost nothing."""
+    """The last level is above zero, because zeros at the end of the stream would cost nothing."""
     generator = np.random.default_rng(scale)
     levels = (generator.laplace(0, 0.3 + scale / 10, 3000)).astype(int)
     levels[-1] = 1

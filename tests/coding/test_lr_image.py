@@ -1,4 +1,4 @@
-"""The LR image: shows the thumbnail, carries the payload, and nothing else fits in it."""
+"""The LR image shows the thumbnail and carries the payload; other images are refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_the_payload_comes_back_whatever_the_thumbnail(payload: bytes, seed: int
 
 @given(payloads, st.integers(0, 2**32 - 1))
 def test_no_sample_moves_further_than_the_base(payload: bytes, seed: int):
-    """Half the base away at most, but for samples at the ends of the range, where only one side is left."""
+    """Samples differ by at most half the base, except at the ends of the range, where only one direction is possible."""
     thumbnail = picture(seed)
     moved = np.abs(embed(payload, thumbnail).astype(int) - thumbnail).reshape(-1)[2:]
     base = base_of(len(payload))
@@ -56,7 +56,7 @@ def test_an_empty_payload_leaves_the_thumbnail_nearly_as_it_is():
 
 
 def test_a_number_of_another_base_is_refused():
-    """An all-zero number with base 5 written in the first samples: its payload is empty, whose base is 1."""
+    """The first samples state base 5, but the number is zero: its payload is empty, and base 1 belongs to that."""
     pixels = np.zeros((16, 16, 3), np.uint8)
     pixels[0, 0, 1] = 4
     with pytest.raises(Corrupt):

@@ -1,4 +1,4 @@
-"""The range coder, by hand."""
+"""The range coder, on streams that can be computed by hand."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ FINEST = {
     "JPEG": {"quality": 100, "subsampling": "4:4:4"},
     "AVIF": {"quality": 100, "subsampling": "4:4:4"},
 }
-"""What makes Pillow write a format with the least loss, where that takes a word."""
+"""The options with which Pillow writes a format with the least loss."""
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The .grain container: what it holds, and that it refuses all else."""
+"""The .grain container: what it holds, and that it refuses everything else."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ faces = st.builds(
 
 
 def seal(content: bytes) -> bytes:
-    """The content with a right checksum behind it, worked out without the module under test."""
+    """The content followed by its checksum, computed without the module under test."""
     return content + (zlib.crc32(content) & 0xFFFFFF).to_bytes(3, "little")
 
 
 def refusal(data: bytes) -> GrainError | None:
-    """The error that the data are refused with."""
+    """The error that reading the data raises, or None."""
     try:
         unpack(data)
     except GrainError as error:

@@ -1,4 +1,4 @@
-"""The carrier image: what it holds, what is left of it in other programs, and that no damage goes unnoticed."""
+"""The carrier image: what it holds, what survives in other programs, and that all damage is noticed."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ pixel_arrays = st.binary(min_size=768, max_size=768).map(lambda data: np.frombuf
 
 
 def resave(data: bytes, mode: str = "RGB", **options: object) -> bytes:
-    """The image as Pillow writes it anew."""
+    """The image as Pillow writes it again."""
     written = io.BytesIO()
     Image.open(io.BytesIO(data)).convert(mode).save(written, "PNG", **options)
     return written.getvalue()
 
 
 def refusal(data: bytes) -> GrainError | None:
-    """The error that the data are refused with."""
+    """The error that reading the data raises, or None."""
     try:
         unpack(data)
     except GrainError as error:

@@ -1,4 +1,4 @@
-"""The chunks of carrier images and of other PNGs: which are read, which are refused, what the private one guards."""
+"""The chunks of carrier images and other PNGs: which are read, which are refused, what the private one protects."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Chunks = list[tuple[bytes, bytes]]
 
 
 def write_png(*chunks: tuple[bytes, bytes]) -> bytes:
-    """A PNG of any chunks, with right checksums, made without the module under test."""
+    """A PNG of the given chunks with right checksums, made without the module under test."""
     written = b"\x89PNG\r\n\x1a\n"
     for kind, content in chunks:
         written += struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
@@ -98,7 +98,7 @@ def test_pixels_split_over_chunks_and_chunks_of_strangers_are_read() -> None:
 
 
 def with_pixels(data: bytes, pixels: np.ndarray) -> bytes:
-    """What a program makes of a carrier that alters its pixels and copies all other chunks."""
+    """A carrier as a program writes it that alters the pixels and copies all other chunks."""
     kind, content = image_data(pixels.reshape(16, 48))
     return data[:53] + write_png((kind, content), END)[8:]
 
@@ -225,7 +225,7 @@ def test_other_versions_and_flags_are_refused_as_unsupported(first: int, text: s
 
 @contextmanager
 def little_memory() -> Iterator[None]:
-    """Refuses that Python holds a mebibyte or more at a time meanwhile."""
+    """Fails where Python holds a mebibyte or more at a time within the context."""
     unpack(pack(Carrier(RAMP, 22, b"abc")))
     tracemalloc.start()
     try:

@@ -1,4 +1,4 @@
-"""Runs kernels on the CPU: the same source, compiled by g++ with a small stand-in for CUDA around it."""
+"""Runs kernels on the CPU: g++ compiles their sources together with a small emulation of CUDA."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ INSTRUCTIONS = {
     r'asm\("cvt\.rn\.bf16\.f32 .*?;\s*$': "y = bfloat16_of_float(x);",
     r'asm volatile\("mma\.sync\.aligned\.m16n8k16\.row\.col.*?\)\);\s*$': "emulated_product(d, a, b, to_float);",
 }
-"""What a PTX instruction of the sources does, said in C++."""
+"""C++ statements that do what the PTX instructions of the sources do."""
 
 C_TYPES = {np.int32: (ctypes.c_int32, "i"), np.int64: (ctypes.c_int64, "l"), np.float32: (ctypes.c_float, "f")}
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a kernel is tried: what runs it, and on what device its tensors lie."""
+    """Where a kernel is tested: what runs it, and the device of its tensors."""
 
     run: Runner
     device: str
 
     def random(self, *shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-        """Normally distributed values, the same for the same shape."""
+        """Normally distributed values; the same shape always gives the same ones."""
         generator = torch.Generator().manual_seed(sum(shape))
         return torch.randn(shape, generator=generator).to(self.device, dtype)
 
@@ -58,7 +58,7 @@ def scalar(request: pytest.FixtureRequest) -> torch.dtype:
 
 
 def translated(source: str) -> str:
-    """A source as C++ for the CPU, with an entry point to each kernel."""
+    """A source as C++ for the CPU, with an entry point for each kernel."""
     text = source_text(source)
     for instruction, statement in INSTRUCTIONS.items():
         text = re.sub(instruction, statement, text, flags=re.MULTILINE | re.DOTALL)
@@ -73,7 +73,7 @@ def translated(source: str) -> str:
 
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Runner:
-    """Launches on the CPU, after a check that the arguments have the parameters' types."""
+    """Runs launches on the CPU, and checks first that the arguments have the parameters' types."""
     if shutil.which("g++") is None:
         pytest.skip("g++ is not installed")
     folder = tmp_path_factory.mktemp("kernels")

@@ -1,4 +1,4 @@
-// Just enough of CUDA C++ for a kernel's source to run on the CPU: the threads of a block are fibers that take turns.
+// The part of CUDA C++ that the kernels use, on the CPU: the threads of a block are fibers that take turns.
 // A turn ends at __syncthreads() and inside a warp's matrix product, where a thread waits for all the others.
 #include <math.h>
 #include <stdlib.h>
@@ -34,7 +34,7 @@ static void live() {
     end_turn();
 }
 
-// Every thread of a block takes a turn, then every thread the next one, in either order.
+// All threads of a block take a turn, then all take the next one, in ascending or descending order.
 static void run_block(bool backwards) {
     static char* stacks = (char*)malloc(1024 * STACK);
     int threads = blockDim.x, left = threads;
@@ -112,8 +112,8 @@ static unsigned short bfloat16_of_float(float x) {
     return x != x ? 0x7fff : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
 }
 
-// mma.m16n8k16 from the tables of the PTX ISA: a warp lays its fragments down, and each lane sums its own results.
-// Two sets of fragments, since the first lanes go on to their next product before the last ones have summed.
+// mma.m16n8k16 by the tables of the PTX ISA: all lanes of a warp store their fragments, then each sums its results.
+// There are two sets of fragments, since the first lanes start their next product before the last lanes have summed.
 template <typename ToFloat>
 void emulated_product(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], ToFloat to_float) {
     static float left[2][32][16][16], right[2][32][16][8];

@@ -22,7 +22,7 @@ def test_a_slope_goes_on_between_samples() -> None:
 
 @pytest.mark.parametrize(("side", "size"), [(1, 4), (5, 5), (7, 20), (16, 128), (33, 40)])
 def test_kernel(place, scalar: torch.dtype, side: int, size: int) -> None:
-    """Sums in another order may fall on the other side of a half."""
+    """A sum in another order may round to the other byte."""
     image = (0.5 + 0.5 * place.random(2, 3, side, side)).to(scalar)
     difference = enlarged_pixels_kernel(image, size, place.run).int() - enlarged_pixels_reference(image, size).int()
     assert difference.abs().max() <= 1

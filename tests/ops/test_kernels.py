@@ -23,7 +23,7 @@ print("compiled", len(sys.argv[2:]))
 
 @pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
 def test_every_source_compiles_without_a_gpu(architecture: str) -> None:
-    """In a process of its own: a missing driver must not be able to hang the tests."""
+    """It runs in a process of its own, so that a missing driver cannot hang the tests."""
     pytest.importorskip("cuda.core")
     pytest.importorskip("cuda.bindings.nvrtc")
     sources = [path.stem for path in sorted(SOURCES.glob("*.cu"))]

@@ -27,6 +27,6 @@ def test_kernel(place, scalar: torch.dtype, shape: tuple[int, int, int]) -> None
 
 
 def test_kernel_of_every_byte_and_every_tie(place) -> None:
-    """Halves between two bytes go to the even one in both."""
+    """Both round halfway cases to the even byte."""
     image = (torch.arange(1536).reshape(1, 3, 16, 32) / 2 / 255).to(place.device)
     assert torch.equal(image_to_pixels_kernel(image, place.run), image_to_pixels_reference(image))

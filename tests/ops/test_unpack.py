@@ -1,4 +1,4 @@
-"""Records and LR images to what the networks take: exact, whatever the networks compute in."""
+"""Records and LR images become the inputs of the networks exactly."""
 
 from __future__ import annotations
 

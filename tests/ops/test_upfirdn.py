@@ -13,7 +13,7 @@ CASES = [(1, 1, (0, 0)), (1, 1, (2, 1)), (2, 1, (2, 1)), (1, 2, (1, 1)), (1, 2, 
 
 
 def by_definition(x: np.ndarray, taps: np.ndarray, up: int, down: int, pad: tuple[int, int]) -> np.ndarray:
-    """One map, sample by sample."""
+    """Filters one map sample by sample."""
     spread = np.zeros((x.shape[0] * up, x.shape[1] * up))
     spread[::up, ::up] = x
     spread = np.pad(spread, pad)

@@ -18,7 +18,7 @@ EXAMPLE_CONTENT = bytes.fromhex("80 02 e0 01 00 40 00 30 00 20 00 00")
 
 @st.composite
 def alignments(draw: st.DrawFn, most: int = 0xFFFF) -> Alignment:
-    """Every kind of alignment of photos with at most so many pixels a side."""
+    """Alignments in photos with at most `most` pixels a side."""
     width, height = draw(st.integers(16, most)), draw(st.integers(16, most))
     signed = st.integers(-0x8000, 0x7FFF)
     assume(width * height <= 100_000_000)
@@ -33,26 +33,26 @@ complex_numbers = st.complex_numbers(max_magnitude=1e4, allow_nan=False, allow_i
 
 
 def placed(width: int, height: int, centre: complex, side: float, degrees: float) -> Alignment:
-    """A crop by its side and the angle that it is turned by."""
+    """The alignment of a crop with this middle, side in pixels and angle."""
     return Alignment.nearest(width, height, centre, side / 2 * np.exp(1j * np.radians(degrees)))
 
 
 def smooth_photo(width: int, height: int) -> np.ndarray:
-    """Waves that are long enough to survive any resampling, uint8 `[height, width, 3]`."""
+    """A photo of waves that are long enough to survive any resampling, uint8 `[height, width, 3]`."""
     row, column = np.mgrid[0:height, 0:width]
     waves = [np.sin(column / 31 + row / 47), np.cos(row / 37), np.sin(column / 53 - row / 29)]
     return (128 + 100 * np.stack(waves, -1)).round().astype(np.uint8)
 
 
 def share_from_centre(alignment: Alignment) -> np.ndarray:
-    """How far each pixel of the photo is from the crop's middle: 1 on the crop's edges."""
+    """Distance of each pixel of the photo from the crop's middle, where 1 is on the crop's edges."""
     row, column = np.mgrid[0 : alignment.height, 0 : alignment.width]
     inside = (column + 0.5 + 1j * (row + 0.5) - alignment.centre) / alignment.axis
     return np.maximum(abs(inside.real), abs(inside.imag))
 
 
 def psnr(first: np.ndarray, second: np.ndarray) -> float:
-    """In dB, of samples up to 255."""
+    """PSNR in dB of samples up to 255."""
     return float(10 * np.log10(255**2 / max(1e-9, np.mean((first.astype(float) - second) ** 2))))
 
 
@@ -113,7 +113,7 @@ def test_stored_square_is_near(side: float, degrees: float) -> None:
 
 
 def landmarks(first_eye: complex, second_eye: complex, mouth: tuple[complex, complex]) -> np.ndarray:
-    """Landmarks of which only those that count are not far away."""
+    """Landmarks of a face; all that the crop does not depend on lie far away."""
     points = np.full(68, 1e6 + 1e6j)
     ring = 3 * np.exp(1j * np.arange(6))
     ring -= ring.mean()

@@ -1,4 +1,4 @@
-"""Faces are found wherever, however large and however turned they are; needs the extra `align`."""
+"""Faces are found at any place, size and angle; needs the extra `align`."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def canvas(width: int, height: int) -> np.ndarray:
 def put(
     face: np.ndarray, photo: np.ndarray, centre: complex, side: float, degrees: float
 ) -> tuple[np.ndarray, Alignment]:
-    """The photo with the face in it, and where that is."""
+    """A photo with a face pasted into it, and the face's alignment."""
     axis = side / 2 * cmath.exp(1j * math.radians(degrees))
     place = Alignment.nearest(photo.shape[1], photo.shape[0], centre, axis)
     return paste(face, place, photo), place
 
 
 def distance(found: Alignment, expected: tuple[complex, complex]) -> float:
-    """How far the worst corner of a crop is from where it should be, in sizes of the face."""
+    """The largest distance of a corner of a crop from its right place, in sizes of the face."""
     centre, axis = expected
     corners = (1 + 1j, 1 - 1j, -1 + 1j, -1 - 1j)
     worst = max(abs(found.centre - centre + corner * (found.axis - axis)) for corner in corners)

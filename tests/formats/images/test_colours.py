@@ -128,14 +128,14 @@ def to_xyz(space: str) -> np.ndarray:
 
 
 def linear(samples: np.ndarray, space: str) -> np.ndarray:
-    """Encoded samples from 0 to 1 as amounts of light."""
+    """Encoded samples from 0 to 1 as linear light."""
     if space == "Adobe RGB":
         return samples**ADOBE_GAMMA
     return np.where(samples <= 0.04045, samples / 12.92, ((samples + 0.055) / 1.055) ** 2.4)
 
 
 def in_srgb(samples: np.ndarray, space: str) -> np.ndarray:
-    """Samples from 0 to 255 of a colour space in sRGB, clipped to what it has; the reference."""
+    """The reference: samples from 0 to 255 of a colour space, converted to sRGB and clipped."""
     light = linear(samples / 255, space) @ (np.linalg.inv(to_xyz("sRGB")) @ to_xyz(space)).T
     light = light.clip(0, 1)
     return 255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)

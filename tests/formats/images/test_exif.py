@@ -1,4 +1,4 @@
-"""What of a photograph's EXIF is kept, what never is, and what becomes of EXIF that lies."""
+"""What is kept of a photograph's EXIF, what never is, and how false sizes and offsets are handled."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def thumbnail() -> bytes:
 
 
 def directory(order: str, start: int, entries: Entries, following: int = 0) -> bytes:
-    """A TIFF directory that stands at `start`, and behind it the values that do not fit in its entries."""
+    """A TIFF directory at `start`, followed by the values that do not fit in its entries."""
     table, values = struct.pack(f"{order}H", len(entries)), b""
     for tag, kind, count, value in entries:
         at = start + 2 + 12 * len(entries) + 4 + len(values)
@@ -158,7 +158,7 @@ def test_bytes_that_name_a_file_open_none(tmp_path: Path) -> None:
 
 
 def lying(entries: list[tuple[int, int, int, int]], size: int, following: int = 8) -> bytes:
-    """EXIF of one directory of tags, types, counts and offsets that need not fit, of a size in bytes."""
+    """EXIF of one directory whose entries (tag, type, count, offset) may be false, padded to a size in bytes."""
     table = b"".join(struct.pack("<HHLL", *entry) for entry in entries)
     listed = struct.pack("<H", len(entries)) + table + struct.pack("<L", following)
     return (b"II*\0\x08\0\0\0" + listed).ljust(size, b"U")

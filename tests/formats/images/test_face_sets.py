@@ -46,7 +46,7 @@ def test_a_damaged_image_is_named(tmp_path: Path):
 
 
 def test_what_calls_itself_an_image_and_is_a_program_is_refused(tmp_path: Path):
-    """Pillow would hand it to Ghostscript."""
+    """Pillow would let Ghostscript run it."""
     program = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\n%%EndComments\n0 0 32 32 rectfill\nshowpage\n"
     (tmp_path / "a.jpg").write_bytes(program)
     with pytest.raises(BadImage, match=r"a\.jpg: EPS is a program"):

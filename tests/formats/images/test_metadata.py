@@ -89,7 +89,7 @@ def directories(stored: bytes) -> dict[str, dict]:
 
 
 def kept(source: bytes, keep_gps: bool) -> tuple[dict[int, bytes], tuple[str, ...]]:
-    """The chunks that go along with a picture by their tags, and the notices."""
+    """The chunks that travel with a picture, by their tags, and the notices."""
     chunks, notices = for_encoding(open_picture(source, "face"), keep=True, keep_gps=keep_gps)
     return {chunk.tag: chunk.content for chunk in chunks}, notices
 

@@ -1,4 +1,4 @@
-"""What of a photograph's XMP is kept, what never is, and which XML is not even read."""
+"""What is kept of a photograph's XMP, what never is, and which XML is refused."""
 
 from __future__ import annotations
 

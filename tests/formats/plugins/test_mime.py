@@ -20,7 +20,7 @@ WITH_EXIF = container.pack(
 
 
 def ask_file(tmp_path: Path, data: bytes, *options: str) -> str:
-    """What file(1) says of some bytes with our magic alone."""
+    """What file(1) prints for some bytes when it knows only our magic."""
     path = tmp_path / "face"
     path.write_bytes(data)
     command = ["file", "--brief", *options, "-m", str(mime_type.FOLDER / "grain.magic"), str(path)]

@@ -31,7 +31,7 @@ def file(face: np.ndarray) -> bytes:
 
 @pytest.fixture(scope="module")
 def decoded(file: bytes) -> np.ndarray:
-    """What the codec itself makes of it."""
+    """The face as the codec itself decodes it."""
     return grain_codec.decode(file, kind="numpy")
 
 
@@ -50,7 +50,7 @@ def modified(file: bytes, **changes: object) -> bytes:
 
 
 def run_python(code: str, *arguments: str) -> str:
-    """What a fresh interpreter prints, which must end well."""
+    """What a new interpreter prints; it must succeed."""
     ended = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout.strip()
@@ -234,7 +234,7 @@ def test_a_face_can_be_saved_over_itself(path: Path, decoded: np.ndarray):
 
 
 def in_mode(image: Image.Image, mode: str) -> Image.Image:
-    """An RGB image in another mode, greys of more than 8 bits over their whole range."""
+    """An RGB image in another mode; greys of more than 8 bits use their whole range."""
     if mode.startswith("I"):
         levels = np.asarray(image.convert("L")).astype(np.uint16) * 257
         return Image.fromarray(levels.astype({"I": "<i4", "I;16": "<u2", "I;16B": ">u2"}[mode]))
@@ -263,7 +263,7 @@ def test_transparent_parts_are_white():
     assert low_resolution_image(written.getvalue()).mean() > 230
 
 
-def test_metadata_do_not_turn_the_pixels_round(face: np.ndarray, file: bytes):
+def test_metadata_of_the_image_do_not_turn_the_pixels(face: np.ndarray, file: bytes):
     image = Image.fromarray(face)
     exif = image.getexif()
     exif[0x0112] = 6
