@@ -25,7 +25,7 @@ def test_the_payload_comes_back_whatever_the_thumbnail(payload: bytes, seed: int
 
 @given(payloads, st.integers(0, 2**32 - 1))
 def test_no_sample_moves_further_than_the_base(payload: bytes, seed: int):
-    """Samples differ by at most half the base, except at the ends of the range, where only one direction is possible."""
+    """Samples move by at most half the base, except at the ends of the range, where only one direction is possible."""
     thumbnail = picture(seed)
     moved = np.abs(embed(payload, thumbnail).astype(int) - thumbnail).reshape(-1)[2:]
     base = base_of(len(payload))
