@@ -6,20 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+from grain_codec.cli import options as shared
 from grain_codec.cli.batch.files.folders import is_encoded
 from grain_codec.cli.batch.files.names import STANDARD_STREAM, decoded_name
 from grain_codec.cli.batch.files.outputs import is_stream
 from grain_codec.cli.batch.plan import Naming, Outputs, plan_jobs
 from grain_codec.cli.batch.run import orderly_exit, run_and_exit
-from grain_codec.cli.options import (
-    BATCH_EPILOG,
-    BatchOptions,
-    batch_options,
-    device_option,
-    fine_quality_option,
-    model_option,
-    output_options,
-)
 
 from grain_codec.errors import BadImage
 from grain_codec.settings import OUTPUTS, PRECISIONS, DecodeSettings, ModelChoice
@@ -28,8 +20,8 @@ from grain_codec.version import VERSION
 PROGRAM = "grain-decode"
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=BATCH_EPILOG)
-@output_options("--output-file")
+@click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=shared.BATCH_EPILOG)
+@shared.output_options("--output-file")
 @click.option("--size", type=click.IntRange(16, 4096), metavar="N", help="Resize the face to N x N pixels.")
 @click.option("--thumbnail", is_flag=True, help="Write the 16x16 image that the file holds; needs no network.")
 @click.option(
@@ -38,7 +30,7 @@ PROGRAM = "grain-decode"
     type=click.Choice(OUTPUTS),
     help="Which of the model's pictures to write.  [default: the model's first]",
 )
-@fine_quality_option("Fine quality of a carrier whose private chunk was stripped.")
+@shared.fine_quality_option("Fine quality of a carrier whose private chunk was stripped.")
 @click.option(
     "--paste",
     type=click.Choice(["original-size"]),
@@ -58,9 +50,8 @@ PROGRAM = "grain-decode"
     help="What the network computes in; auto is float32 on a CPU.",
 )
 @click.option("--strip-metadata", is_flag=True, help="Write no EXIF and XMP, even where the file holds some.")
-@model_option
-@device_option
-@batch_options
+@shared.model_options
+@shared.batch_options
 @click.version_option(VERSION, prog_name=PROGRAM)
 @orderly_exit(PROGRAM)
 def main(
@@ -83,7 +74,7 @@ def main(
 
     face.grain and face.grain.png become face.png beside them; -o FILE chooses the format by its suffix.
     """
-    options = BatchOptions(**batch)
+    options = shared.BatchOptions(**batch)
     if thumbnail and size is not None:
         raise click.UsageError("--thumbnail is 16x16; --size contradicts it.")
     if thumbnail and picture is not None:

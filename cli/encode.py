@@ -5,28 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from grain_codec.cli import options as shared
 from grain_codec.cli.batch.files.folders import is_photograph
 from grain_codec.cli.batch.files.names import STANDARD_STREAM, encoded_name
 from grain_codec.cli.batch.plan import Naming, Outputs, plan_jobs
 from grain_codec.cli.batch.run import orderly_exit, run_and_exit
-from grain_codec.cli.options import (
-    BATCH_EPILOG,
-    BatchOptions,
-    batch_options,
-    device_option,
-    model_option,
-    output_options,
-)
 
-from grain_codec.settings import (
-    CARRIERS,
-    DEFAULT_EFFORT,
-    DEFAULT_QUALITY,
-    MOST_EFFORT,
-    MOST_QUALITY,
-    EncodeSettings,
-    ModelChoice,
-)
+from grain_codec import settings
+from grain_codec.settings import EncodeSettings, ModelChoice
 from grain_codec.version import VERSION
 
 PROGRAM = "grain-encode"
@@ -34,27 +20,27 @@ SUFFIXES = {"grain": ".grain", "png": ".grain.png"}
 """What the names of outputs end in, by carrier."""
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=BATCH_EPILOG)
-@output_options("--output")
+@click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=shared.BATCH_EPILOG)
+@shared.output_options("--output")
 @click.option(
     "-q",
     "--quality",
-    type=click.IntRange(1, MOST_QUALITY),
-    help=f"Level of quality; a model that has one takes all for it.  [default: {DEFAULT_QUALITY}]",
+    type=click.IntRange(1, settings.MOST_QUALITY),
+    help=f"Level of quality; a model that has one takes all for it.  [default: {settings.DEFAULT_QUALITY}]",
 )
 @click.option("--max-bytes", type=click.IntRange(min=1), metavar="N", help="Best quality that fits in N bytes.")
 @click.option(
     "-e",
     "--effort",
-    type=click.IntRange(0, MOST_EFFORT),
-    default=DEFAULT_EFFORT,
+    type=click.IntRange(0, settings.MOST_EFFORT),
+    default=settings.DEFAULT_EFFORT,
     show_default=True,
     help="Search longer for a nearer face.",
 )
 @click.option(
     "--format",
     "carrier",
-    type=click.Choice(CARRIERS),
+    type=click.Choice(settings.CARRIERS),
     help="A .grain file, or a 16x16 PNG.  [default: png if -o ends in .png, else grain]",
 )
 @click.option("--crop", type=click.Choice(["center", "top"]), help="Cut pictures that are not square.")
@@ -63,9 +49,8 @@ SUFFIXES = {"grain": ".grain", "png": ".grain.png"}
 @click.option("--all-faces", is_flag=True, help="With --align: every face, as photo-1.grain, photo-2.grain, ...")
 @click.option("--keep-metadata", is_flag=True, help="Keep EXIF and XMP, but neither thumbnails nor the GPS position.")
 @click.option("--keep-gps", is_flag=True, help="Keep the GPS position too.")
-@model_option
-@device_option
-@batch_options
+@shared.model_options
+@shared.batch_options
 @click.version_option(VERSION, prog_name=PROGRAM)
 @orderly_exit(PROGRAM)
 def main(
@@ -90,7 +75,7 @@ def main(
 
     face.jpg becomes face.grain beside it, or face.grain.png with --format png.
     """
-    options = BatchOptions(**batch)
+    options = shared.BatchOptions(**batch)
     if quality is not None and max_bytes is not None:
         raise click.UsageError("--quality and --max-bytes contradict each other.")
     if keep_gps and not keep_metadata:
@@ -109,7 +94,7 @@ def main(
     task = EncodeTask(
         model=ModelChoice(name=model, device=device),
         settings=EncodeSettings(
-            quality=quality or DEFAULT_QUALITY, max_bytes=max_bytes, effort=effort, carrier=carrier
+            quality=quality or settings.DEFAULT_QUALITY, max_bytes=max_bytes, effort=effort, carrier=carrier
         ),
         crop=crop,
         keep_metadata=keep_metadata,

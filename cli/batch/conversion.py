@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Generic
 
 from grain_codec.cli.batch.files.inputs import check_source, read_source
@@ -20,6 +20,7 @@ from grain_codec.cli.batch.files.outputs import (
 from grain_codec.cli.batch.files.urls import is_url
 from grain_codec.cli.batch.job import DONE, FAILED, SKIPPED, Job, Outcome, RunImpossible
 from grain_codec.cli.batch.tasks.task import Converted, Input, Kept, Output, Task
+from grain_codec.cli.options import BatchOptions
 
 from grain_codec.errors import reason_of
 from grain_codec.runtime.pipeline import Read
@@ -42,7 +43,7 @@ class ReadJob(Generic[Kept]):
     seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Conversion(Generic[Input, Kept, Output]):
     """Does jobs; can be pickled.
 
@@ -51,19 +52,13 @@ class Conversion(Generic[Input, Kept, Output]):
 
     Attributes:
         task: makes the outputs' bytes.
-        force: overwrites existing outputs.
-        skip_existing: an existing output is no failure.
-        dry_run: only checks, reads and writes nothing.
+        options: how existing outputs and the times of files are treated.
         make_folders: makes the target's folder where it is missing.
-        preserve: gives outputs the times of their sources.
     """
 
     task: Task[Input, Kept, Output]
-    force: bool = False
-    skip_existing: bool = False
-    dry_run: bool = False
+    options: BatchOptions = field(default_factory=BatchOptions)
     make_folders: bool = False
-    preserve: bool = False
 
     def __call__(self, job: Job) -> Outcome:
         """Does a job; an error of any kind concerns this job alone.
@@ -90,9 +85,9 @@ class Conversion(Generic[Input, Kept, Output]):
             RunImpossible: no file can be converted.
         """
         started = time.perf_counter()
-        check_target(job.target, self.force)
+        check_target(job.target, self.options.force)
         # Before reading, which changes the time of the last access.
-        times = times_of(job.source) if self.preserve else None
+        times = times_of(job.source) if self.options.preserve else None
         data = read_source(job.source)
         read = self.task.read(data, job.source_name)
         seconds = time.perf_counter() - started
@@ -106,7 +101,7 @@ class Conversion(Generic[Input, Kept, Output]):
             os.makedirs(os.path.dirname(job.target) or os.curdir, exist_ok=True)
         contents = self._contents(job, converted)
         for target, content in contents.items():
-            write_target(target, content, self.force)
+            write_target(target, content, self.options.force)
             if read.times is not None:
                 set_times(target, read.times)
         return Outcome(
@@ -121,7 +116,7 @@ class Conversion(Generic[Input, Kept, Output]):
 
     def failure(self, job: Job, error: Exception) -> Outcome:
         """The outcome of a job that an error ended."""
-        if isinstance(error, OutputExists) and self.skip_existing:
+        if isinstance(error, OutputExists) and self.options.skip_existing:
             return Outcome(job, SKIPPED)
         blamed = job.source_name
         if isinstance(error, OSError) and isinstance(error.filename, str):
@@ -130,8 +125,8 @@ class Conversion(Generic[Input, Kept, Output]):
 
     def _convert(self, job: Job) -> Outcome:
         """Does the steps of a job in turn."""
-        if self.dry_run:
-            check_target(job.target, self.force)
+        if self.options.dry_run:
+            check_target(job.target, self.options.force)
             check_source(job.source)
             return Outcome(job, DONE)
         read = self.read(job)
@@ -152,10 +147,10 @@ class Conversion(Generic[Input, Kept, Output]):
         for number, further in enumerate(converted.further, 2):
             target = numbered(job.target, number)
             try:
-                check_target(target, self.force)
+                check_target(target, self.options.force)
                 contents[target] = further
             except OutputExists:
-                if not self.skip_existing:
+                if not self.options.skip_existing:
                     raise
-        check_target(job.target, self.force)
+        check_target(job.target, self.options.force)
         return contents | {job.target: converted.data}

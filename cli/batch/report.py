@@ -11,6 +11,7 @@ import click
 from grain_codec.cli.batch.files.names import shown
 from grain_codec.cli.batch.job import DONE, FAILED, SKIPPED, Job, Outcome
 from grain_codec.cli.batch.progress import ProgressLine, duration, size
+from grain_codec.cli.options import BatchOptions
 
 EXIT_FAILED = 1
 EXIT_NOTHING_TO_DO = 3
@@ -19,14 +20,13 @@ EXIT_NOTHING_TO_DO = 3
 class Report:
     """Tells people on standard error, and programs on standard output, what becomes of the files of a run."""
 
-    def __init__(self, program: str, total: int, verbose: bool = False, quiet: bool = False, as_json: bool = False):
-        """Begins the report of `total` files; of these a `quiet` one says nothing but errors."""
-        self._program, self._total = program, total
-        self._verbose, self._as_json = verbose, as_json
-        self._silent = quiet or as_json
+    def __init__(self, program: str, total: int, options: BatchOptions):
+        """Begins the report of `total` files."""
+        self._program, self._total, self._options = program, total, options
+        self._silent = options.quiet or options.as_json
         # Engines redirect sys.stdout for a while, where libraries print on it.
         self._standard_output = sys.stdout
-        self._progress = ProgressLine(total, wanted=not quiet and not as_json)
+        self._progress = ProgressLine(total, wanted=not self._silent)
         self._counts: Counter[str] = Counter()
         self._notices: dict[str, tuple[int, str]] = {}
         self._bytes_in = self._bytes_out = 0
@@ -47,11 +47,11 @@ class Report:
         if outcome.status == FAILED:
             self._progress.clear()
             click.echo(f"{self._program}: {outcome.blamed}: {outcome.reason}", err=True)
-        elif self._verbose or not self._progress.visible:
+        elif self._options.verbose or not self._progress.visible:
             self.say(self._line(outcome))
         for notice in outcome.notices:
             self._note(outcome.job.source_name, notice)
-        if self._as_json:
+        if self._options.as_json:
             self._print_json("file", _record(outcome))
         self._progress.advance(outcome.status == DONE, outcome.status == FAILED)
 
@@ -75,7 +75,7 @@ class Report:
         seconds = time.monotonic() - self._started
         self._progress.clear()
         self._say_notices()
-        if self._as_json:
+        if self._options.as_json:
             counts = {status: self._counts[status] for status in (DONE, SKIPPED, FAILED)}
             sizes = {"bytes_in": self._bytes_in, "bytes_out": self._bytes_out}
             self._print_json("summary", {**counts, **sizes, "seconds": round(seconds, 3), "interrupted": interrupted})
@@ -84,7 +84,7 @@ class Report:
 
     def _note(self, name: str, notice: str) -> None:
         """Says a notice of one file at once with --verbose; otherwise equal notices are gathered for the end."""
-        if self._verbose:
+        if self._options.verbose:
             self.say(f"{self._program}: {name}: {notice}")
         else:
             count, first = self._notices.get(notice, (0, name))
@@ -114,7 +114,7 @@ class Report:
         if outcome.status == SKIPPED:
             return f"{job.source_name}: skipped, {job.target_name} exists"
         made = f", {outcome.bytes_out} bytes" if outcome.bytes_out else ""
-        seconds = f", {outcome.seconds:.2f} s" if self._verbose else ""
+        seconds = f", {outcome.seconds:.2f} s" if self._options.verbose else ""
         targets = ", ".join([job.target_name, *map(shown, outcome.further_targets)])
         return f"{job.source_name} -> {targets}{made}{seconds}"
 

@@ -42,19 +42,12 @@ def run_and_exit(program: str, plan: Plan, output_dir: str | None, task: AnyTask
         except OSError as error:
             complain(program, output_dir, error)
             sys.exit(EXIT_FAILED)
-    conversion = Conversion(
-        task=task,
-        force=options.force,
-        skip_existing=options.skip_existing,
-        dry_run=options.dry_run,
-        make_folders=output_dir is not None,
-        preserve=options.preserve,
-    )
-    report = Report(program, len(plan), options.verbose, options.quiet, options.as_json)
+    conversion = Conversion(task, options, make_folders=output_dir is not None)
+    report = Report(program, len(plan), options)
     for folder, reason in plan.unlisted:
         report.add_unlisted(folder, reason)
     _say_what_is_passed_over(program, plan, options)
-    _work_through(_outcomes(plan, conversion, options), report)
+    _work_through(_outcomes(plan, conversion), report)
     sys.exit(report.exit_code)
 
 
@@ -81,8 +74,9 @@ def complain(program: str, name: str, error: GrainError | OSError) -> None:
     click.echo(f"{program}: {name}: {reason_of(error, name)}", err=True)
 
 
-def _outcomes(plan: Plan, conversion: AnyConversion, options: BatchOptions) -> Generator[Outcome]:
+def _outcomes(plan: Plan, conversion: AnyConversion) -> Generator[Outcome]:
     """The outcomes of a plan's jobs in order, from the engine that the options and the plan ask for."""
+    options = conversion.options
     if options.dry_run:
         return _one_by_one(plan, conversion)
     jobs = _with_tidied_folders(plan)

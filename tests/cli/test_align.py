@@ -6,7 +6,6 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from grain_codec.cli.batch import conversion as cli_conversion
 from grain_codec.cli.batch.conversion import Conversion
 from grain_codec.cli.batch.job import DONE, FAILED, SKIPPED, Job
 from grain_codec.cli.batch.tasks.task import Converted
+from grain_codec.cli.options import BatchOptions
 from grain_codec.formats.alignment import face_finder
 from grain_codec.formats.alignment.cropping import paste
 from grain_codec.formats.alignment.placement import Alignment, find_alignment
@@ -169,7 +169,8 @@ def test_unaligned_portraits_get_a_warning(folder: Path) -> None:
 @pytest.fixture
 def three_outputs(function_task: type) -> Callable[..., Conversion]:
     """Makes conversions to three outputs."""
-    return partial(Conversion, task=function_task(lambda data, name: Converted(b"1", further=(b"2", b"3"))))
+    task = function_task(lambda data, name: Converted(b"1", further=(b"2", b"3")))
+    return lambda **options: Conversion(task, BatchOptions(**options))
 
 
 def test_further_outputs_are_numbered_and_written_all_or_none(tmp_path: Path, three_outputs: Callable) -> None:

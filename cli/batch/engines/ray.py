@@ -6,13 +6,13 @@ process that is lost costs time and no file: Ray does its blocks of jobs again e
 
 from __future__ import annotations
 
-import json
 import logging
 import os
+import pickle
 import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -55,9 +55,10 @@ def run_on_ray(jobs: Iterable[Job], conversion: AnyConversion, count: int | None
         resources = {"concurrency": workers, "num_cpus": 1, "num_gpus": _gpus(conversion)}
         rows = _dataset(ray, todo, workers).map(_Worker, fn_constructor_args=(conversion, ledger), **resources)
         for job, row in zip(todo, rows.iter_rows(), strict=True):
-            if row["impossible"]:
-                raise RunImpossible(row["impossible"])
-            yield _as_the_user_wrote(_outcome_of(row["outcome"]), job)
+            outcome = pickle.loads(row["outcome"])
+            if isinstance(outcome, RunImpossible):
+                raise outcome
+            yield _as_the_user_wrote(outcome, job)
 
 
 class _Ledger:
@@ -82,22 +83,23 @@ class _Worker:
         self._conversion, self._ledger = conversion, ledger
 
     def __call__(self, row: Row) -> Row:
-        """Does the job of a row."""
-        job = Job(os.fsdecode(row["source"]), os.fsdecode(row["target"]))
+        """Does the job of a row; the outcome is pickled, or the reason why no file can be converted."""
+        job: Job = pickle.loads(row["job"])
+        outcome: Outcome | RunImpossible
         try:
             outcome = self._conversion_of(row["number"], job)(job)
         except RunImpossible as error:
-            return {"outcome": "", "impossible": str(error)}
-        return {"outcome": json.dumps(asdict(outcome)), "impossible": ""}
+            outcome = error
+        return {"outcome": pickle.dumps(outcome)}
 
     def _conversion_of(self, number: int, job: Job) -> AnyConversion:
         """The conversion; of a job that a lost worker had begun, it may overwrite the outputs."""
         import ray
 
         if ray.get(self._ledger.has.remote(number)):
-            return replace(self._conversion, force=True)
+            return replace(self._conversion, options=replace(self._conversion.options, force=True))
         try:
-            check_target(job.target, self._conversion.force)
+            check_target(job.target, self._conversion.options.force)
         except (OutputExists, OSError):
             return self._conversion
         ray.get(self._ledger.add.remote(number))
@@ -138,7 +140,7 @@ def _connected() -> Any:
 
 
 def _dataset(ray: Any, jobs: list[Job], workers: int) -> Dataset:
-    """A row for each job: its number, and its paths, absolute and as bytes since names need not be UTF-8."""
+    """A row for each job: its number, and the job itself, pickled, with absolute paths."""
     import pyarrow
 
     a_block = max(1, min(MOST_JOBS_A_BLOCK, len(jobs) // (BLOCKS_A_WORKER * workers)))
@@ -146,8 +148,7 @@ def _dataset(ray: Any, jobs: list[Job], workers: int) -> Dataset:
     while rows := list(islice(numbered, a_block)):
         columns = {
             "number": [number for number, _ in rows],
-            "source": [os.fsencode(_absolute(job.source)) for _, job in rows],
-            "target": [os.fsencode(_absolute(job.target)) for _, job in rows],
+            "job": [pickle.dumps(Job(_absolute(job.source), _absolute(job.target))) for _, job in rows],
         }
         tables.append(pyarrow.table(columns))
     return ray.data.from_arrow(tables)
@@ -169,13 +170,6 @@ def _gpus(conversion: AnyConversion) -> int:
 def _absolute(path: str) -> str:
     """A path that means the same in another working directory."""
     return path if is_url(path) else os.path.abspath(path)
-
-
-def _outcome_of(text: str) -> Outcome:
-    """The outcome that a worker wrote as JSON, whose escapes keep names that are not UTF-8."""
-    fields = json.loads(text)
-    lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
-    return Outcome(**{**fields, **lists, "job": Job(**fields["job"])})
 
 
 def _as_the_user_wrote(outcome: Outcome, job: Job) -> Outcome:

@@ -18,6 +18,7 @@ from grain_codec.cli.batch.job import DONE, FAILED, SKIPPED, Job, Outcome
 from grain_codec.cli.batch.tasks.decode import DecodeTask
 from grain_codec.cli.batch.tasks.encode import EncodeTask
 from grain_codec.cli.batch.tasks.model import ModelUnavailable
+from grain_codec.cli.options import BatchOptions
 from PIL import Image
 
 from grain_codec.codec import Codec
@@ -66,14 +67,14 @@ def check_outcomes(jobs: list[Job], conversion: Conversion) -> None:
     assert [outcome.status for outcome in outcomes] == STATUSES
     assert Path(jobs[2].target).read_bytes() == b"here before"
     written = Path(jobs[0].target).read_bytes()
-    alone = replace(conversion, force=True, skip_existing=False)
+    alone = replace(conversion, options=BatchOptions(force=True))
     for index in (0, 1, 3):
         assert replace(alone(jobs[index]), seconds=0) == replace(outcomes[index], seconds=0)
     assert Path(jobs[0].target).read_bytes() == Path(jobs[4].target).read_bytes() == written
 
 
 def test_decoding_gives_the_outcomes_of_single_conversions(jobs: list[Job]) -> None:
-    check_outcomes(jobs, Conversion(task=DecodeTask(model=ON_CPU, size=256), skip_existing=True))
+    check_outcomes(jobs, Conversion(DecodeTask(model=ON_CPU, size=256), BatchOptions(skip_existing=True)))
     assert Image.open(jobs[4].target).size == (256, 256)
 
 
@@ -84,7 +85,7 @@ def test_encoding_gives_the_outcomes_of_single_conversions(
     task = EncodeTask(
         model=ModelChoice(name=str(small_weights), device="cpu"), settings=EncodeSettings(carrier=carrier)
     )
-    check_outcomes(photographs, Conversion(task=task, skip_existing=True))
+    check_outcomes(photographs, Conversion(task, BatchOptions(skip_existing=True)))
 
 
 def test_encoding_asks_for_what_the_task_does(face: np.ndarray, tmp_path: Path) -> None:
@@ -95,8 +96,8 @@ def test_encoding_asks_for_what_the_task_does(face: np.ndarray, tmp_path: Path) 
     Image.fromarray(np.pad(face, ((0, 0), (0, 99), (0, 0)))).save(source, exif=exif)
     task = EncodeTask(model=ON_CPU, settings=EncodeSettings(max_bytes=400), crop="center", keep_metadata=True)
     together, alone = (Job(str(source), str(tmp_path / f"{name}.grain")) for name in ("together", "alone"))
-    [outcome] = run_on_gpu([together], Conversion(task=task), workers=1)
-    assert replace(Conversion(task=task)(alone), job=together, seconds=0) == replace(outcome, seconds=0)
+    [outcome] = run_on_gpu([together], Conversion(task), workers=1)
+    assert replace(Conversion(task)(alone), job=together, seconds=0) == replace(outcome, seconds=0)
     assert Path(together.target).read_bytes() == Path(alone.target).read_bytes()
     assert b"somebody" in Path(alone.target).read_bytes()
 
@@ -111,14 +112,14 @@ def test_notices_and_refusals_are_those_of_single_conversions(
         task = EncodeTask(
             model=ModelChoice(name=str(small_weights), device="cpu"), settings=EncodeSettings(max_bytes=most_bytes)
         )
-        [outcome] = run_on_gpu(photographs[:1], Conversion(task=task, force=True), workers=1)
+        [outcome] = run_on_gpu(photographs[:1], Conversion(task, BatchOptions(force=True)), workers=1)
         assert outcome.status == status and bool(outcome.notices or outcome.reason)
-        single = Conversion(task=task, force=True)(photographs[0])
+        single = Conversion(task, BatchOptions(force=True))(photographs[0])
         assert replace(single, seconds=0) == replace(outcome, seconds=0)
 
 
 def test_a_picture_that_the_model_lacks_ends_the_run(jobs: list[Job]) -> None:
-    conversion = Conversion(task=DecodeTask(model=ON_CPU, settings=DecodeSettings(output="sketch")))
+    conversion = Conversion(DecodeTask(model=ON_CPU, settings=DecodeSettings(output="sketch")))
     with pytest.raises(ModelUnavailable, match="cannot draw"):
         list(run_on_gpu(jobs, conversion, workers=1))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from grain_codec.cli.batch.files.urls import is_url, without_file_scheme
 from grain_codec.cli.batch.job import Job, RunImpossible
 from grain_codec.cli.batch.plan import Naming, Outputs, plan_jobs
 from grain_codec.cli.batch.tasks.task import Converted
+from grain_codec.cli.options import BatchOptions
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -34,7 +34,8 @@ def store() -> Iterator[fsspec.AbstractFileSystem]:
 @pytest.fixture
 def reversing(function_task: type) -> Callable[..., Conversion]:
     """Makes conversions that reverse bytes."""
-    return partial(Conversion, task=function_task(lambda data, name: Converted(data[::-1])))
+    task = function_task(lambda data, name: Converted(data[::-1]))
+    return lambda **options: Conversion(task, BatchOptions(**options), make_folders=True)
 
 
 @pytest.mark.parametrize(
@@ -58,14 +59,14 @@ def test_a_tree_in_a_store_is_mirrored(store: fsspec.AbstractFileSystem, reversi
         Job("memory://in/a.grain", "memory://out/a.png"),
         Job("memory://in/below/b.grain", "memory://out/below/b.png"),
     ]
-    outcomes = [reversing(make_folders=True)(job) for job in plan]
+    outcomes = [reversing()(job) for job in plan]
     assert [(outcome.status, outcome.reason) for outcome in outcomes] == [("done", ""), ("done", "")]
     assert store.cat("/out/below/b.png") == b"owt" and plan.passed_over == 1
 
 
 def test_from_a_store_to_files(tmp_path: Path, reversing: Callable) -> None:
     for job in plan_jobs(["memory://in"], Outputs(folder=str(tmp_path / "out")), NAMING, recursive=True):
-        assert reversing(make_folders=True)(job).status == "done"
+        assert reversing()(job).status == "done"
     assert (tmp_path / "out" / "below" / "b.png").read_bytes() == b"owt"
 
 
