@@ -39,6 +39,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from grain_codec.errors import BadImage, Corrupt, NotGrain, Truncated, UnsupportedVersion
+from grain_codec.settings import Chunk as Chunk
 
 MAGIC = b"\x8aGRN"
 VERSION = 1
@@ -88,19 +89,6 @@ def width(fields: tuple[Field, ...]) -> int:
 OVERHEAD = width(HEADER) + width(TRAILER)  # Bytes that a file without chunks has beyond its payload.
 MOST_FILE = OVERHEAD + 2 + MOST_PAYLOAD + MOST_CHUNK_BYTES
 """The largest .grain file, in bytes; 2 is the longest length of a payload."""
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Something that travels with a face: a tag from 0 to 255, and any bytes."""
-
-    tag: int
-    content: bytes
-
-    @property
-    def critical(self) -> bool:
-        """Whether a reader that does not know the tag must refuse the file."""
-        return bool(self.tag & 1)
 
 
 @dataclass(frozen=True)

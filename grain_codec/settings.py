@@ -6,10 +6,6 @@ This module imports neither torch nor numpy, so that every `--help` answers at o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from grain_codec.formats.container import Chunk
 
 DEFAULT_MODEL = "face-1024"
 DEFAULT_QUALITY = 5
@@ -23,22 +19,26 @@ OUTPUTS = ("fused", "rescaled", "prior")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
+@dataclass(frozen=True)
+class Chunk:
+    """Metadata that travel with a face: a tag from 0 to 255, see `formats.container`, and any bytes."""
+
+    tag: int
+    content: bytes
+
+    @property
+    def critical(self) -> bool:
+        """Whether a reader that does not know the tag must refuse the file."""
+        return bool(self.tag & 1)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelChoice:
-    """Which model runs where.
+    """Which model runs where. Raises ValueError for a precision that there is not."""
 
-    Attributes:
-        name: a model that is shipped or in the user's folder, or the path of a weights file.
-        device: "auto" takes a GPU when there is one; otherwise what torch calls the device.
-        precision: what networks compute in, one of PRECISIONS; "auto" is float32 on a CPU, and on a GPU what suits
-            the model.
-
-    Raises:
-        ValueError: there is no such precision.
-    """
-
-    name: str = DEFAULT_MODEL
-    device: str = "auto"
+    name: str = DEFAULT_MODEL  # A model that is shipped or in the user's folder, or the path of a weights file.
+    device: str = "auto"  # "auto" takes a GPU when there is one; otherwise what torch calls the device.
+    # What networks compute in, one of PRECISIONS; "auto" is float32 on a CPU, and on a GPU what suits the model.
     precision: str = "auto"
 
     def __post_init__(self) -> None:
@@ -48,27 +48,17 @@ class ModelChoice:
 
 @dataclass(frozen=True, kw_only=True)
 class EncodeSettings:
-    """What is asked of the file of one face.
+    """What is asked of the file of one face. Raises ValueError for a setting that is out of range.
 
-    A model of the published kind has one quality and nothing to search for: with it, `quality` and `effort` change
-    nothing.
-
-    Attributes:
-        quality: 1 (smallest) to MOST_QUALITY; ignored with `max_bytes`.
-        max_bytes: the best quality whose whole file is at most this long.
-        effort: 0 is one pass; 1 to MOST_EFFORT search for a nearer face in no more bytes.
-        carrier: "grain", or "png" for the 16x16 PNG.
-        chunks: metadata that travel along; `max_bytes` counts them too.
-
-    Raises:
-        ValueError: a setting is out of range.
+    A model of the published kind has one quality and nothing to search for, so `quality` and `effort` change nothing
+    there.
     """
 
-    quality: int = DEFAULT_QUALITY
-    max_bytes: int | None = None
-    effort: int = DEFAULT_EFFORT
-    carrier: str = "grain"
-    chunks: tuple[Chunk, ...] = ()
+    quality: int = DEFAULT_QUALITY  # 1 (smallest) to MOST_QUALITY; ignored with `max_bytes`.
+    max_bytes: int | None = None  # The best quality whose whole file is at most this long.
+    effort: int = DEFAULT_EFFORT  # 0 is one pass; 1 to MOST_EFFORT search for a nearer face in no more bytes.
+    carrier: str = "grain"  # "grain", or "png" for the 16x16 PNG.
+    chunks: tuple[Chunk, ...] = ()  # Metadata that travel along; `max_bytes` counts them too.
 
     def __post_init__(self) -> None:
         if self.carrier not in CARRIERS:
@@ -81,12 +71,7 @@ class EncodeSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DecodeSettings:
-    """What is asked of the picture of one file.
+    """What is asked of the picture of one file."""
 
-    Attributes:
-        output: one of OUTPUTS that the model can draw; None means the first.
-        fine_quality: of a PNG carrier that has lost its private chunk; ignored otherwise.
-    """
-
-    output: str | None = None
-    fine_quality: int | None = None
+    output: str | None = None  # One of OUTPUTS that the model can draw; None means the first.
+    fine_quality: int | None = None  # Of a PNG carrier that has lost its private chunk; ignored otherwise.
