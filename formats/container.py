@@ -39,7 +39,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from grain_codec.errors import BadImage, Corrupt, NotGrain, Truncated, UnsupportedVersion
-from grain_codec.settings import Chunk as Chunk
+from grain_codec.settings import Chunk
 
 MAGIC = b"\x8aGRN"
 VERSION = 1

@@ -33,6 +33,7 @@ from grain_codec.formats import container
 from grain_codec.formats.images.reading import LEAST_SIDE, MOST_PIXELS
 
 from grain_codec.errors import BadImage, Corrupt
+from grain_codec.settings import Chunk
 
 UNITS = 1 << 15  # Units of the stored numbers in the photo's longer side.
 MOST_SIDE = 0xFFFF
@@ -101,9 +102,9 @@ class Alignment:
         centre = self.centre
         return centre.real - reach, centre.imag - reach, centre.real + reach, centre.imag + reach
 
-    def to_chunk(self) -> container.Chunk:
+    def to_chunk(self) -> Chunk:
         """The chunk that travels in the .grain file."""
-        return container.Chunk(container.ALIGNMENT, _LAYOUT.pack(*astuple(self)))
+        return Chunk(container.ALIGNMENT, _LAYOUT.pack(*astuple(self)))
 
 
 def from_chunk(content: bytes) -> Alignment:
@@ -120,7 +121,7 @@ def from_chunk(content: bytes) -> Alignment:
         raise Corrupt(str(error)) from error
 
 
-def find_alignment(chunks: tuple[container.Chunk, ...]) -> Alignment:
+def find_alignment(chunks: tuple[Chunk, ...]) -> Alignment:
     """The alignment among the chunks of a file.
 
     Raises:

@@ -13,6 +13,7 @@ from grain_codec.formats.images import exif, xmp
 from PIL import ExifTags, Image, PngImagePlugin
 
 from grain_codec.errors import Corrupt
+from grain_codec.settings import Chunk
 
 STRIPPED = "metadata stripped; --keep-metadata keeps it"
 NO_POSITION = "GPS position left out; --keep-gps keeps it"
@@ -40,10 +41,10 @@ class Metadata:
     def __bool__(self) -> bool:
         return bool(self.exif or self.xmp)
 
-    def chunks(self) -> tuple[container.Chunk, ...]:
+    def chunks(self) -> tuple[Chunk, ...]:
         """The metadata as chunks of an encoded face."""
         pairs = ((container.EXIF, self.exif), (container.XMP, self.xmp))
-        return tuple(container.Chunk(tag, content) for tag, content in pairs if content)
+        return tuple(Chunk(tag, content) for tag, content in pairs if content)
 
 
 def collect(image: Image.Image) -> Metadata:
@@ -67,7 +68,7 @@ def clean(found: Metadata, keep_gps: bool) -> tuple[Metadata, tuple[str, ...]]:
     return kept, tuple(notices)
 
 
-def for_encoding(image: Image.Image, keep: bool, keep_gps: bool) -> tuple[tuple[container.Chunk, ...], tuple[str, ...]]:
+def for_encoding(image: Image.Image, keep: bool, keep_gps: bool) -> tuple[tuple[Chunk, ...], tuple[str, ...]]:
     """Chunks for the face that is encoded from a loaded picture, and notices of what the user loses.
 
     Args:
@@ -81,7 +82,7 @@ def for_encoding(image: Image.Image, keep: bool, keep_gps: bool) -> tuple[tuple[
     return kept.chunks(), notices if kept == found else (*notices, NO_POSITION)
 
 
-def for_decoding(chunks: tuple[container.Chunk, ...], format: str) -> tuple[Metadata, tuple[str, ...]]:
+def for_decoding(chunks: tuple[Chunk, ...], format: str) -> tuple[Metadata, tuple[str, ...]]:
     """What a decoded picture keeps of the metadata in an encoded face, and notices of what is left out.
 
     Args:

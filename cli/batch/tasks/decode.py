@@ -11,14 +11,13 @@ from grain_codec.cli.batch.tasks.model import load_codec, load_file_codec
 from grain_codec.cli.batch.tasks.task import Converted, Task
 from grain_codec.formats.alignment.cropping import empty_canvas, paste
 from grain_codec.formats.alignment.placement import Alignment, find_alignment
-from grain_codec.formats.container import Chunk
 from grain_codec.formats.images.metadata import for_decoding
 from grain_codec.formats.images.reading import read_photo, resize_square
 from grain_codec.formats.images.writing import ALPHA_FORMATS, write_image
 
 from grain_codec.codec import FaceFile, Pixels
 from grain_codec.runtime.pipeline import Read
-from grain_codec.settings import DecodeSettings, ModelChoice
+from grain_codec.settings import Chunk, DecodeSettings, ModelChoice
 
 
 @dataclass(frozen=True)
