@@ -69,13 +69,13 @@ class _Entry(NamedTuple):
 
     tag: int
     kind: int
-    count: int
+    values: int
     offset: int
 
     @property
     def size(self) -> int:
         """Bytes that the value takes, by the entry's own claim; 0 where its type is unknown."""
-        return _TYPE_SIZES.get(self.kind, 0) * self.count
+        return _TYPE_SIZES.get(self.kind, 0) * self.values
 
 
 def without_prefix(exif: bytes) -> bytes:
