@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import Generic
 
 from grain_codec.cli.batch.files.inputs import check_source, read_source
-from grain_codec.cli.batch.files.names import numbered, shown
 from grain_codec.cli.batch.files.outputs import (
     FileTimes,
     OutputExists,
@@ -18,8 +17,10 @@ from grain_codec.cli.batch.files.outputs import (
     write_target,
 )
 from grain_codec.cli.batch.files.urls import is_url
-from grain_codec.cli.batch.job import DONE, FAILED, SKIPPED, Job, Outcome, RunImpossible
+from grain_codec.cli.batch.job import DONE, FAILED, SKIPPED, Job, Outcome
+from grain_codec.cli.batch.names import numbered, shown
 from grain_codec.cli.batch.tasks.task import Converted, Input, Kept, Output, Task
+from grain_codec.cli.exits import RunImpossible
 from grain_codec.cli.options import BatchOptions
 
 from grain_codec.errors import reason_of

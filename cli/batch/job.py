@@ -1,16 +1,12 @@
-"""The jobs of a run: what one of them is, what came of it, and what ends them all."""
+"""What a job of a run is, and what came of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from grain_codec.cli.batch.files.names import shown
+from grain_codec.cli.batch.names import shown
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
-
-
-class RunImpossible(Exception):
-    """No file of the run can be converted, because something that every file needs is missing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ import click
 from grain_codec.cli.batch.collisions import refuse_collisions
 from grain_codec.cli.batch.files.folders import Listing, expand_wildcards, walk
 from grain_codec.cli.batch.files.inputs import refuse_unusable_input
-from grain_codec.cli.batch.files.names import STANDARD_STREAM, shown
 from grain_codec.cli.batch.files.urls import is_folder, is_url, walk_url, without_file_scheme
 from grain_codec.cli.batch.job import Job
+from grain_codec.cli.batch.names import STANDARD_STREAM, shown
 
 
 @dataclass(frozen=True)

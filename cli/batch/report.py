@@ -8,13 +8,11 @@ import time
 from collections import Counter
 
 import click
-from grain_codec.cli.batch.files.names import shown
 from grain_codec.cli.batch.job import DONE, FAILED, SKIPPED, Job, Outcome
+from grain_codec.cli.batch.names import shown
 from grain_codec.cli.batch.progress import ProgressLine, duration, size
+from grain_codec.cli.exits import EXIT_FAILED, EXIT_NOTHING_TO_DO
 from grain_codec.cli.options import BatchOptions
-
-EXIT_FAILED = 1
-EXIT_NOTHING_TO_DO = 3
 
 
 class Report:

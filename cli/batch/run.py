@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import Any
 
 import click
 from grain_codec.cli.batch.conversion import Conversion
-from grain_codec.cli.batch.files.names import STANDARD_STREAM, shown
 from grain_codec.cli.batch.files.urls import is_url
-from grain_codec.cli.batch.job import Job, Outcome, RunImpossible
+from grain_codec.cli.batch.job import Job, Outcome
+from grain_codec.cli.batch.names import STANDARD_STREAM, shown
 from grain_codec.cli.batch.plan import Plan
-from grain_codec.cli.batch.report import EXIT_FAILED, Report
+from grain_codec.cli.batch.report import Report
 from grain_codec.cli.batch.tasks.task import Task
+from grain_codec.cli.exits import EXIT_FAILED, RunImpossible
 from grain_codec.cli.options import BatchOptions
 
 from grain_codec.errors import GrainError, reason_of
 from grain_codec.whole_files import remove_abandoned
-
-EXIT_INTERRUPTED = 130
 
 AnyTask = Task[Any, Any, Any]
 AnyConversion = Conversion[Any, Any, Any]
@@ -49,22 +46,6 @@ def run_and_exit(program: str, plan: Plan, output_dir: str | None, task: AnyTask
     _say_what_is_passed_over(program, plan, options)
     _work_through(_outcomes(plan, conversion), report)
     sys.exit(report.exit_code)
-
-
-@contextmanager
-def orderly_exit(program: str) -> Iterator[None]:
-    """Ends the process without a traceback on Ctrl-C, on a request to terminate, and where no file can be converted.
-
-    Also a decorator.
-    """
-    try:
-        with _termination_unwinds():
-            yield
-    except KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
-    except RunImpossible as error:
-        click.echo(f"{program}: {error}", err=True)
-        sys.exit(EXIT_FAILED)
 
 
 def complain(program: str, name: str, error: GrainError | OSError) -> None:
@@ -146,16 +127,3 @@ def _say_what_is_passed_over(program: str, plan: Plan, options: BatchOptions) ->
         _say(f"{program}: nothing to do: no {plan.inputs} among {others}")
     elif options.verbose and plan.passed_over:
         _say(f"{program}: {others} passed over")
-
-
-@contextmanager
-def _termination_unwinds() -> Iterator[None]:
-    """Lets a request to terminate, as `kill` and batch systems send it, remove temporary files as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

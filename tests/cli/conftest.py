@@ -43,9 +43,10 @@ from grain_codec.runtime.pipeline import Read
 COMMAND = """
 import click
 from grain_codec.cli.batch.files.folders import is_encoded
-from grain_codec.cli.batch.files.names import decoded_name
+from grain_codec.cli.batch.names import decoded_name
 from grain_codec.cli.batch.plan import Naming, Outputs, plan_jobs
-from grain_codec.cli.batch.run import orderly_exit, run_and_exit
+from grain_codec.cli.batch.run import run_and_exit
+from grain_codec.cli.exits import orderly_exit
 from grain_codec.cli.options import BatchOptions, batch_options, output_options
 
 @click.command()

@@ -9,7 +9,7 @@ from typing import IO
 
 import click
 from grain_codec.cli.batch.files import urls
-from grain_codec.cli.batch.files.names import STANDARD_STREAM
+from grain_codec.cli.batch.names import STANDARD_STREAM
 
 from grain_codec.errors import GrainError
 

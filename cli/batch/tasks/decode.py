@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from grain_codec.cli.batch.files.inputs import check_source, read_source
-from grain_codec.cli.batch.files.names import shown
+from grain_codec.cli.batch.names import shown
 from grain_codec.cli.batch.tasks.model import load_codec, load_file_codec
 from grain_codec.cli.batch.tasks.task import Converted, Task
 from grain_codec.formats.alignment.cropping import empty_canvas, paste

@@ -14,8 +14,8 @@ import click
 import pytest
 from grain_codec.cli.batch import collisions
 from grain_codec.cli.batch.files.folders import is_photograph
-from grain_codec.cli.batch.files.names import encoded_name
 from grain_codec.cli.batch.job import Job
+from grain_codec.cli.batch.names import encoded_name
 from grain_codec.cli.batch.plan import Naming, Outputs, plan_jobs
 
 TO_GRAIN = Naming("image", is_photograph, lambda name: encoded_name(name, ".grain"))

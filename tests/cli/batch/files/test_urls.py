@@ -9,12 +9,13 @@ import pytest
 from grain_codec.cli.batch.conversion import Conversion
 from grain_codec.cli.batch.files.folders import is_encoded
 from grain_codec.cli.batch.files.inputs import UnusablePath, check_source, read_source
-from grain_codec.cli.batch.files.names import decoded_name
 from grain_codec.cli.batch.files.outputs import OutputExists, write_target
 from grain_codec.cli.batch.files.urls import is_url, without_file_scheme
-from grain_codec.cli.batch.job import Job, RunImpossible
+from grain_codec.cli.batch.job import Job
+from grain_codec.cli.batch.names import decoded_name
 from grain_codec.cli.batch.plan import Naming, Outputs, plan_jobs
 from grain_codec.cli.batch.tasks.task import Converted
+from grain_codec.cli.exits import RunImpossible
 from grain_codec.cli.options import BatchOptions
 
 fsspec = pytest.importorskip("fsspec")
