@@ -60,7 +60,7 @@ def test_modules_load_no_torch() -> None:
     assert "torch" not in heavy_packages_after(f"import {', '.join(WITHOUT_TORCH)}")
 
 
-@pytest.mark.parametrize("command", ["encode", "decode", "info", "weights", "bench"])
+@pytest.mark.parametrize("command", ["encode", "decode", "info", "weights", "train", "bench"])
 def test_help_loads_nothing_heavy(command: str) -> None:
     assert not heavy_packages_after(f"from grain_codec.cli.{command} import main; main()", "--help")
 
