@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from grain_codec.cli.batch.progress import duration, on_terminal
-from grain_codec.cli.batch.report import EXIT_FAILED
-from grain_codec.cli.batch.run import complain, orderly_exit
+from grain_codec.cli.batch.run import complain
+from grain_codec.cli.exits import EXIT_FAILED, orderly_exit
 
 from grain_codec.errors import GrainError
 from grain_codec.runtime.cores import available_cores
@@ -68,12 +68,16 @@ def main(
     """Measure the aligned faces in the folder FACES, and write images.tsv, report.html, plot.png and more to DIR."""
     if (faces is None) == (table is None):
         raise click.UsageError("Give the folder FACES, or --from images.tsv.")
+    from grain_codec.benchmarks.report.requirements import missing_packages
     from grain_codec.benchmarks.runs.plan import Choices
     from grain_codec.benchmarks.runs.run import TABLE, check_packages, clear, measure, redraw
 
     failures: list[str] = []
+    missing = missing_packages()
     try:
         check_packages()
+        if missing:
+            click.echo(f"{PROGRAM}: {missing}; only the tables are written", err=True)
         if faces is not None:
             plan, usable, warnings = _prepared(faces, Choices(**choices), anchor)
             if force:
@@ -90,8 +94,9 @@ def main(
     for failure in failures:
         click.echo(f"{PROGRAM}: {failure}", err=True)
     if not quiet:
-        click.echo(f"{text}\n\n{folder / 'report.html'}")
-    sys.exit(EXIT_FAILED if failures else 0)
+        click.echo(text if missing else f"{text}\n\n{folder / 'report.html'}")
+    # --from asks for the report alone, so that without one the command has failed.
+    sys.exit(EXIT_FAILED if failures or (table and missing) else 0)
 
 
 def _prepared(folder: Path, choices: Choices, anchor: str) -> tuple[Plan, list[FaceFile], list[str]]:

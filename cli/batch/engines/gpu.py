@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from grain_codec.cli.batch.conversion import Conversion
-from grain_codec.cli.batch.job import Job, Outcome, RunImpossible
+from grain_codec.cli.batch.job import Job, Outcome
 from grain_codec.cli.batch.tasks.decode import DecodeTask
 from grain_codec.cli.batch.tasks.encode import EncodeTask, Faces, Files
 from grain_codec.cli.batch.tasks.model import ModelUnavailable, load_codec
 from grain_codec.cli.batch.tasks.task import Task
+from grain_codec.cli.exits import RunImpossible
 
 from grain_codec.codec import FaceFile, Pixels
 from grain_codec.errors import WrongModel

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from grain_codec.cli.batch.conversion import Conversion
 from grain_codec.cli.batch.files.outputs import OutputExists, check_target
 from grain_codec.cli.batch.files.urls import is_url
-from grain_codec.cli.batch.job import Job, Outcome, RunImpossible
+from grain_codec.cli.batch.job import Job, Outcome
+from grain_codec.cli.exits import RunImpossible
 
 from grain_codec.settings import ModelChoice
 

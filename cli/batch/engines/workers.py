@@ -6,7 +6,8 @@ from collections.abc import Generator, Iterable
 from typing import Any
 
 from grain_codec.cli.batch.conversion import Conversion
-from grain_codec.cli.batch.job import Job, Outcome, RunImpossible
+from grain_codec.cli.batch.job import Job, Outcome
+from grain_codec.cli.exits import RunImpossible
 
 from grain_codec.runtime.worker_pool import PoolBroken, WorkerDied, WorkerPool, in_order
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 from grain_codec.cli.batch.files.folders import Listing
-from grain_codec.cli.batch.job import RunImpossible
+from grain_codec.cli.exits import RunImpossible
 
 from grain_codec.errors import GrainError
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from grain_codec.cli.batch.job import RunImpossible
 from grain_codec.cli.batch.tasks.model import load_codec, load_file_codec
 from grain_codec.cli.batch.tasks.task import Converted, Task
+from grain_codec.cli.exits import RunImpossible
 from grain_codec.formats.alignment import face_finder
 from grain_codec.formats.alignment.cropping import cut
 from grain_codec.formats.images.metadata import for_encoding

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from grain_codec.cli.batch.job import RunImpossible
+from grain_codec.cli.exits import RunImpossible
 
 from grain_codec import codec
 from grain_codec.errors import GrainError, reason_of
