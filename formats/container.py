@@ -93,17 +93,11 @@ MOST_FILE = OVERHEAD + 2 + MOST_PAYLOAD + MOST_CHUNK_BYTES
 
 @dataclass(frozen=True)
 class Parameters:
-    """What a decoder must know before it reads the payload.
+    """What a decoder must know before it reads the payload."""
 
-    Attributes:
-        fine_quality: 0 to 255.
-        fingerprint: FINGERPRINT_BYTES bytes that name the weights.
-        flags: 0 to 15.
-    """
-
-    fine_quality: int
-    fingerprint: bytes
-    flags: int = 0
+    fine_quality: int  # 0 to 255.
+    fingerprint: bytes  # FINGERPRINT_BYTES bytes that name the weights.
+    flags: int = 0  # 0 to 15.
 
     def pack(self) -> bytes:
         """The bytes of PARAMETERS in this version of the format; raises ValueError when a number does not fit."""
@@ -129,19 +123,12 @@ class Parameters:
 
 @dataclass(frozen=True)
 class StoredFace:
-    """What a .grain file holds.
+    """What a .grain file holds."""
 
-    Attributes:
-        fine_quality: 0 to 255; the model says which of them it knows.
-        fingerprint: FINGERPRINT_BYTES bytes that name the weights.
-        payload: at most MOST_PAYLOAD bytes, the last of them not zero.
-        chunks: in strictly ascending order of tags.
-    """
-
-    fine_quality: int
-    fingerprint: bytes
-    payload: bytes
-    chunks: tuple[Chunk, ...] = ()
+    fine_quality: int  # 0 to 255; the model says which of them it knows.
+    fingerprint: bytes  # FINGERPRINT_BYTES bytes that name the weights.
+    payload: bytes  # At most MOST_PAYLOAD bytes, the last of them not zero.
+    chunks: tuple[Chunk, ...] = ()  # In strictly ascending order of tags.
 
 
 def pack(face: StoredFace) -> bytes:

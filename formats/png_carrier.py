@@ -57,19 +57,12 @@ _CHUNK_ORDER = re.compile(b"IHDR~(?: PLTE~)?(?: tRNS~)?(?: IDAT)+~ IEND".replace
 
 @dataclass(frozen=True)
 class Carrier:
-    """What a carrier image holds.
+    """What a carrier image holds."""
 
-    Attributes:
-        pixels: uint8 `[16, 16, 3]`, RGB.
-        fine_quality: 0 to 255; None where the private chunk is missing.
-        fingerprint: 3 bytes that name the model's weights; None where the private chunk is missing.
-        chunks: EXIF and XMP, as a .grain file has them.
-    """
-
-    pixels: npt.NDArray[np.uint8]
-    fine_quality: int | None
-    fingerprint: bytes | None
-    chunks: tuple[Chunk, ...] = ()
+    pixels: npt.NDArray[np.uint8]  # `[16, 16, 3]`, RGB.
+    fine_quality: int | None  # 0 to 255; None where the private chunk is missing.
+    fingerprint: bytes | None  # 3 bytes that name the weights; None where the private chunk is missing.
+    chunks: tuple[Chunk, ...] = ()  # EXIF and XMP, as a .grain file has them.
 
 
 @dataclass(frozen=True)
@@ -208,13 +201,11 @@ def _read_chunks(data: bytes) -> list[_PngChunk]:
 
 def _read_private(content: bytes) -> Parameters:
     """Fine quality and fingerprint from the content of the private chunk."""
-    wrong_length = Corrupt(f"the private chunk has {len(content)} bytes, not {width(PARAMETERS) + width(TRAILER)}")
-    if len(content) < width(PARAMETERS):
-        raise wrong_length
-    # The version is checked first, because a later version may have a longer chunk.
-    parameters = Parameters.unpack(content[: width(PARAMETERS)], known_flags=0)
-    if len(content) != width(PARAMETERS) + width(TRAILER):
-        raise wrong_length
+    head, length = content[: width(PARAMETERS)], width(PARAMETERS) + width(TRAILER)
+    # The version is checked before the length, because a later version may have a longer chunk.
+    parameters = Parameters.unpack(head, known_flags=0) if len(head) == width(PARAMETERS) else None
+    if parameters is None or len(content) != length:
+        raise Corrupt(f"the private chunk has {len(content)} bytes, not {length}")
     return parameters
 
 

@@ -28,15 +28,10 @@ _EXIF_IN_PNG_TEXT = "Raw profile type exif"
 
 @dataclass(frozen=True)
 class Metadata:
-    """What describes a picture; empty where there is nothing.
+    """What describes a picture; empty where there is nothing."""
 
-    Attributes:
-        exif: EXIF, from its TIFF header on.
-        xmp: an XMP packet in UTF-8.
-    """
-
-    exif: bytes = b""
-    xmp: bytes = b""
+    exif: bytes = b""  # From the TIFF header on.
+    xmp: bytes = b""  # A packet in UTF-8.
 
     def __bool__(self) -> bool:
         return bool(self.exif or self.xmp)

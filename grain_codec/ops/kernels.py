@@ -38,21 +38,13 @@ _switched_off = False
 
 @dataclass(frozen=True)
 class Launch:
-    """One launch of a kernel.
+    """One launch of a kernel."""
 
-    Attributes:
-        source: the file's name without `.cu`.
-        name: the kernel's name in it.
-        scalar: type of the feature maps.
-        grid: blocks along x, y and z; each has THREADS threads.
-        arguments: tensors, which are passed by address; None, which becomes a null address; and numpy scalars of the
-            parameters' types.
-    """
-
-    source: str
-    name: str
-    scalar: torch.dtype
-    grid: tuple[int, int, int]
+    source: str  # The file's name without `.cu`.
+    name: str  # The kernel's name in it.
+    scalar: torch.dtype  # Type of the feature maps.
+    grid: tuple[int, int, int]  # Blocks along x, y and z; each has THREADS threads.
+    # Tensors are passed by address, and None as a null address; numpy scalars have the parameters' types.
     arguments: tuple[Tensor | np.generic[Any] | None, ...]
 
 
