@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import resources
 from xml.etree import ElementTree
 
-import matplotlib
+import matplotlib.style
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
@@ -56,8 +56,8 @@ def inline_svg(chart: Chart, identifier: str) -> Markup:
         identifier: unique in the page; letters, digits and hyphens.
     """
     stream = io.BytesIO()
-    # Matplotlib derives the ids of shapes that it refers to from this salt. Text stays text, in the page's font.
-    with matplotlib.rc_context({"svg.hashsalt": identifier, "svg.fonttype": "none"}):
+    # Matplotlib derives the ids of shapes that it refers to from this salt, and draws the ticks only now.
+    with matplotlib.style.context([*STYLE, {"svg.hashsalt": identifier}]):
         chart.figure.savefig(stream, format="svg", metadata={"Date": None})
     root = ElementTree.fromstring(stream.getvalue())
     for element in list(root.iter()):

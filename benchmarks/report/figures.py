@@ -11,8 +11,8 @@ from pathlib import Path
 
 import matplotlib.style
 from grain_codec.benchmarks.report.chart import LIGHT, SERIES_COLOURS, STYLE, Chart
-from grain_codec.benchmarks.tables.contest import Contest, contests_of, lead_of
-from grain_codec.benchmarks.tables.results_table import CAP, CURVE, Row, Series
+from grain_codec.benchmarks.tables.cap_comparison import CapComparison, compare_at_caps, lead_of
+from grain_codec.benchmarks.tables.rows import CAP, CURVE, Row, Series
 from grain_codec.benchmarks.tables.summary import (
     IDENTITY,
     LPIPS,
@@ -32,13 +32,13 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, StrMethodF
 from grain_codec.errors import GrainError, printable
 from grain_codec.whole_files import write_whole
 
-WIDTH, HEIGHT, LINE_HEIGHT = 380.0, 300.0, 17.0
+WIDTH, HEIGHT, LINE_HEIGHT = 390.0, 300.0, 18.0
 """Of a figure in the page and of a line in its legend, in CSS pixels."""
 
 MARKERS = "osD^vPXp<>"
 """Shapes of marks by series, so that colour is not all that tells the series apart."""
 
-LEGEND_LETTERS = 13
+LEGEND_LETTERS = 12
 """Longest line of a name in the legend, where the name can be broken."""
 
 LOGARITHMIC_FROM = 3.0
@@ -152,9 +152,9 @@ def spread_chart(results: Results, cap: int) -> Chart | None:
 
 
 @matplotlib.style.context([*STYLE, {"axes.spines.bottom": False}])
-def gain_chart(contest: Contest) -> Chart:
+def gain_chart(comparison: CapComparison) -> Chart:
     """One bar a face, from the least gain over the ordinary codecs to the most; a loss hangs below zero."""
-    gains = sorted(contest.gains.values())
+    gains = sorted(comparison.gains.values())
     finite = [gain for gain in gains if math.isfinite(gain)]
     figure = _new_figure(WIDTH, 220)
     faces = f"{len(gains)} faces, from the least gain to the most"
@@ -165,7 +165,9 @@ def gain_chart(contest: Contest) -> Chart:
     colours = [LIGHT["bad"] if gain < 0 else SERIES_COLOURS[0] for gain in gains]
     axes.bar(range(len(gains)), heights, width=min(0.7, 0.075 * len(gains)), color=colours)
     axes.axhline(0, color=LIGHT["muted"], lw=1)
-    title = f"Gain of {name_of(contest.lead)} on each face at {contest.cap} bytes, over the best ordinary codec on it"
+    title = (
+        f"Gain of {name_of(comparison.lead)} on each face at {comparison.cap} bytes, over the best ordinary codec on it"
+    )
     losses = sum(gain < 0 for gain in gains)
     description = f"From {gains[0]:+.2f} dB to {gains[-1]:+.2f} dB; below zero on {losses} of {len(gains)}."
     return Chart(title, description, figure, {})
@@ -175,7 +177,7 @@ def byte_ticks(low: float, high: float, most: int = 7) -> list[float]:
     """Round numbers of bytes from `low` to `high`, as many as have room on a logarithmic axis."""
     decades = [10.0**power for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
     ticks: list[float] = []
-    for factors in ((1, 1.5, 2, 3, 4, 5, 7), (1, 2, 5), (1, 3), (1,)):
+    for factors in ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
         ticks = [factor * decade for decade in decades for factor in factors if low <= factor * decade <= high]
         if len(ticks) <= most:
             break
@@ -188,8 +190,8 @@ def _draw_rate(axes: Axes, results: Results, metric: Metric) -> dict[str, list[s
     Filled marks are quality levels, hollow ones are caps. What one face in twenty is worse than is dashed, for our
     leading series and its rival only: more dashed lines could not be told apart.
     """
-    lines, lead, contests = rate_lines(results, metric), lead_of(results), contests_of(results)
-    with_percentile = {contests[-1].lead, contests[-1].rival} if contests else {lead}
+    lines, lead, cap_comparisons = rate_lines(results, metric), lead_of(results), compare_at_caps(results)
+    with_percentile = {cap_comparisons[-1].lead, cap_comparisons[-1].rival} if cap_comparisons else {lead}
     tooltips: dict[str, list[str]] = {}
     # What lies above is drawn last: our models, and of them the leading one.
     for series in sorted(lines, key=lambda series: (is_ours(series), series == lead)):

@@ -6,8 +6,8 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from grain_codec.benchmarks.tables.contest import Contest
-from grain_codec.benchmarks.tables.results_table import Row
+from grain_codec.benchmarks.tables.cap_comparison import CapComparison
+from grain_codec.benchmarks.tables.rows import Row
 from grain_codec.benchmarks.tables.summary import IDENTITY, LPIPS, PSNR, Results, is_ours, name_of
 
 ORIGINAL, LR_IMAGE = "original", "LR image"
@@ -34,29 +34,29 @@ class FacePictures:
     others: Sequence[Picture]
 
 
-def face_pictures(name: str, shown: Mapping[str, bytes], results: Results, contest: Contest) -> FacePictures:
+def face_pictures(name: str, shown: Mapping[str, bytes], results: Results, comparison: CapComparison) -> FacePictures:
     """The pictures of a face.
 
     Args:
         name: of the face.
-        shown: WebP bytes by "original", "LR image" or a series' label, all at the cap of `contest`.
+        shown: WebP bytes by "original", "LR image" or a series' label, all at the cap of `comparison`.
     """
     made = {
         series: _picture(shown, series.label, name_of(series), f": {_figures(row)}")
         for series in results.series
-        if series.label in shown and (row := results.at_cap(contest.cap, series).get(name))
+        if series.label in shown and (row := results.at_cap(comparison.cap, series).get(name))
     }
     ordinary = [series for series in made if not is_ours(series)]
     # The rival of the headline may have no file of this face.
-    rival = contest.rival if contest.rival in ordinary else next(iter(ordinary), None)
-    lead = results.at_cap(contest.cap, contest.lead).get(name)
+    rival = comparison.rival if comparison.rival in ordinary else next(iter(ordinary), None)
+    lead = results.at_cap(comparison.cap, comparison.lead).get(name)
     distance = f", {lead.lr_psnr:.2f} dB against the thumbnail" if lead and lead.lr_psnr is not None else ""
     return FacePictures(
         name,
         original=_picture(shown, ORIGINAL, ORIGINAL),
-        pair=[picture for series in (contest.lead, rival) if series and (picture := made.get(series))],
+        pair=[picture for series in (comparison.lead, rival) if series and (picture := made.get(series))],
         lr_image=_picture(shown, LR_IMAGE, LR_IMAGE, f", 16x16{distance}: what the file holds for certain"),
-        others=[picture for series, picture in made.items() if picture and series not in (contest.lead, rival)],
+        others=[picture for series, picture in made.items() if picture and series not in (comparison.lead, rival)],
     )
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from grain_codec.benchmarks.report.chart import COLOURS, inline_svg, resource
 from grain_codec.benchmarks.report.figures import gain_chart, rate_chart, rate_lines, spread_chart
 from grain_codec.benchmarks.report.pictures import FacePictures, face_pictures
 from grain_codec.benchmarks.report.tables import best_texts, mean_text, median_text, signed
-from grain_codec.benchmarks.tables.comparison import Comparison, compare
-from grain_codec.benchmarks.tables.contest import Contest, contests_of, lead_of, worst_images
-from grain_codec.benchmarks.tables.results_table import Row
+from grain_codec.benchmarks.tables.anchor_comparison import AnchorComparison, compare_with_anchor
+from grain_codec.benchmarks.tables.cap_comparison import compare_at_cap, compare_at_caps, lead_of, worst_images
+from grain_codec.benchmarks.tables.rows import Row
 from grain_codec.benchmarks.tables.summary import IDENTITY, LPIPS, METRICS, PSNR, Results, is_ours, name_of, spread_of
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
@@ -40,7 +41,7 @@ def write_report(
     environment: Mapping[str, object],
     folder: Path,
     pictures: Mapping[str, Mapping[str, bytes]] | None = None,
-    comparisons: Sequence[Comparison] | None = None,
+    comparisons: Sequence[AnchorComparison] | None = None,
 ) -> Path:
     """Writes `report.html`.
 
@@ -62,16 +63,16 @@ def write_report(
     if not rows:
         raise GrainError("report.html: there are no rows to report")
     results = Results(rows)
-    contests = contests_of(results)
+    cap_comparisons = compare_at_caps(results)
     if comparisons is None:
-        comparisons = compare(rows, contests[-1].rival.codec) if contests else ()
+        comparisons = compare_with_anchor(results, cap_comparisons[-1].rival.codec) if cap_comparisons else ()
     shown_cap = _shown_cap(results, environment)
     content = {
         "rate": {metric: chart for metric in (PSNR, LPIPS, IDENTITY) if (chart := rate_chart(results, metric))},
         "caps": results.caps,
         "curves": comparisons,
-        "faces": contests,
-        "pictures": _picture_groups(results, pictures or {}, contests, shown_cap),
+        "faces": cap_comparisons,
+        "pictures": _picture_groups(results, pictures or {}, shown_cap),
         "repeat": True,
     }
     page = _template().render(
@@ -90,6 +91,7 @@ def write_report(
     return path
 
 
+@cache
 def _template() -> Template:
     """The page's template, in which all values are escaped but those that are markup already."""
     templates = Environment(
@@ -126,14 +128,14 @@ def _shown_cap(results: Results, environment: Mapping[str, object]) -> int | Non
 
 
 def _picture_groups(
-    results: Results, pictures: Mapping[str, Mapping[str, bytes]], contests: Sequence[Contest], cap: int | None
+    results: Results, pictures: Mapping[str, Mapping[str, bytes]], cap: int | None
 ) -> dict[str, list[FacePictures]]:
     """The worst faces, then the chosen ones; none where there are no pictures, or nothing to compare at their cap."""
-    contest = next((contest for contest in contests if contest.cap == cap), None)
-    if contest is None:
+    comparison = None if cap is None else compare_at_cap(results, cap)
+    if comparison is None:
         return {}
-    faces = {name: face_pictures(name, shown, results, contest) for name, shown in pictures.items()}
-    worst = [name for name in worst_images(results, contest.cap, WORST_BY_EACH) if name in faces]
+    faces = {name: face_pictures(name, shown, results, comparison) for name, shown in pictures.items()}
+    worst = [name for name in worst_images(results, comparison.cap, WORST_BY_EACH) if name in faces]
     groups = {
         "The worst faces": [faces[name] for name in worst],
         "Chosen faces": [face for name, face in faces.items() if name not in worst],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from grain_codec.benchmarks.tables.results_table import Row
+from grain_codec.benchmarks.tables.rows import Row
 from grain_codec.benchmarks.tables.summary import METRICS, Metric, Results, spread_of
 
 NOT_MEASURED = "–"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from grain_codec.benchmarks.packages import PackageMissing, require
+from grain_codec.benchmarks.packages import require
 from grain_codec.benchmarks.report.requirements import missing_packages
 from grain_codec.benchmarks.runs.environment import (
     check_same_run,
@@ -99,6 +99,8 @@ def clear(folder: Path) -> None:
 def redraw(table: Path, folder: Path, anchor: str) -> str:
     """Draws everything from a table and what lies beside it; nothing is encoded.
 
+    Where packages that draw the report are missing, it writes the tables alone.
+
     Args:
         table: images.tsv of a run; its folder holds the record and the pictures, which the report else lacks.
         folder: where the report goes; made when missing.
@@ -109,13 +111,10 @@ def redraw(table: Path, folder: Path, anchor: str) -> str:
 
     Raises:
         GrainError: the table is none, is empty, or lacks the anchor.
-        PackageMissing: a package that draws the report is not installed.
+        PackageMissing: a package that the tables need is not installed.
         OSError: it cannot be read.
     """
     check_packages()
-    from grain_codec.benchmarks.report.figures import write_plot
-    from grain_codec.benchmarks.report.report import write_report
-
     rows = read_rows(table)
     if not any(row.fits for row in rows):
         raise GrainError(f"{table}: holds no file of any codec")
@@ -127,15 +126,17 @@ def redraw(table: Path, folder: Path, anchor: str) -> str:
     _copy_run(table, rows, folder)
     write_comparisons(folder / COMPARISON, comparisons)
     write_curves(folder / CURVES, results, environment.get("size", 1024) ** 2, environment.get("settings", {}))
-    write_report(rows, environment, folder, PictureStore(folder / PICTURES).read(), comparisons)
-    write_plot(rows, folder)
+    if not missing_packages():
+        from grain_codec.benchmarks.report.figures import write_plot
+        from grain_codec.benchmarks.report.report import write_report
+
+        write_report(rows, environment, folder, PictureStore(folder / PICTURES).read(), comparisons)
+        write_plot(rows, folder)
     return "\n\n".join((caps_text(results), comparisons_text(comparisons)))
 
 
 def check_packages() -> None:
     """Raises PackageMissing where a package that `redraw` needs is not installed."""
-    if message := missing_packages():
-        raise PackageMissing(message)
     require("BD-rates need one more package", "bench", "bjontegaard")
 
 

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from grain_codec.benchmarks import packages
 from grain_codec.benchmarks.metrics.metric_set import METRICS
+from grain_codec.benchmarks.report import requirements
 from grain_codec.benchmarks.runs.plan import CODECS, DEFAULT_CAPS, QUICK_FACES
 from grain_codec.benchmarks.tables.rows import read_rows
 from grain_codec.cli.bench import main
@@ -84,6 +85,19 @@ def test_a_table_alone_is_enough(bench: Bench, finished: Path, tmp_path: Path) -
     shutil.copy(finished / "images.tsv", tmp_path / "lonely.tsv")
     assert bench("--from", "lonely.tsv", "-o", "again", "--anchor", "face-1024").exit_code == 0
     assert (tmp_path / "again" / "report.html").exists()
+
+
+def test_without_the_packages_of_the_report_there_are_the_tables(
+    bench: Bench, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requirements, "PACKAGES", ("matplotlib", "no_such_package"))
+    sentence = 'report.html and plot.png need no_such_package: pip install "grain-codec[bench]"'
+    ended = bench(folder, "-o", "report", *FAST, "--max-bytes", "500")
+    assert ended.exit_code == 0 and ended.stderr.startswith(f"grain-bench: {sentence}; only the tables are written\n")
+    assert {path.name for path in Path("report").iterdir()} == PRODUCTS - {"report.html", "plot.png"}
+    assert "BD-rate" in ended.stdout and "report.html" not in ended.stdout
+    ended = bench("--from", "report/images.tsv", "-o", "again")
+    assert ended.exit_code == 1 and sentence in ended.stderr and Path("again/bdrate.tsv").exists()
 
 
 def test_a_killed_run_goes_on(bench: Bench, folder: Path, tmp_path: Path) -> None:

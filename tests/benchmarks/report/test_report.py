@@ -13,8 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from grain_codec.benchmarks.report.report import write_report
-from grain_codec.benchmarks.tables.comparison import compare
-from grain_codec.benchmarks.tables.results_table import Row
+from grain_codec.benchmarks.tables.anchor_comparison import compare_with_anchor
+from grain_codec.benchmarks.tables.rows import Row
+from grain_codec.benchmarks.tables.summary import Results
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from grain_codec.errors import GrainError
 
@@ -71,13 +74,13 @@ class Page(HTMLParser):
         return [attributes for tag, attributes in self.elements if tag == name]
 
 
-@pytest.fixture
-def source(rows: list[Row], environment: dict, pictures: dict, tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def source(rows: list[Row], environment: dict, pictures: dict, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The report's HTML."""
-    return write_report(rows, environment, tmp_path, pictures).read_text(encoding="utf-8")
+    return write_report(rows, environment, tmp_path_factory.mktemp("report"), pictures).read_text(encoding="utf-8")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(source: str) -> Page:
     """The report, parsed."""
     return Page(source)
@@ -115,6 +118,18 @@ def test_hostile_names_and_settings_are_text(page: Page, hostile: str):
     assert "a <b>fast</b> one" in page.text and "AVIF was not measured: <no encoder>." in page.text
     assert any(hostile in attributes["alt"] for attributes in page.all("img"))
     assert not any(attributes.get("src") == "x" for attributes in page.all("img"))
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(st.characters(exclude_characters="\r\0", exclude_categories=("Cs",))))
+def test_any_text_is_shown_as_it_is_and_makes_no_elements(text: str, tmp_path: Path):
+    unmeasured = [Row("a", "jpeg", "", None, "cap", "200")]
+    pages = []
+    for shown in (text, "plain"):
+        record = {"warnings": [f"{shown}|1"], "command": f"{shown}|2", "machine": {f"{shown}|3": f"{shown}|4"}}
+        pages.append(Page(write_report(unmeasured, record, tmp_path).read_bytes().decode()))
+    assert all(f"{text}|{number}" in pages[0].text for number in (1, 2, 3, 4))
+    assert [name for name, _ in pages[0].elements] == [name for name, _ in pages[1].elements]
 
 
 def test_the_pictures_are_those_given(page: Page, pictures: dict):
@@ -190,7 +205,7 @@ def test_plots_have_titles_descriptions_and_tables(page: Page, rows: list[Row]):
 
 
 def test_the_faces_table_begins_with_the_loss(page: Page):
-    head, first, *others = page.tables["Every face at 400 bytes"]
+    _, first, *others = page.tables["Every face at 400 bytes"]
     assert first[0] == "otis.jpg" and first[-1].startswith("−")
     assert len(others) == 3
 
@@ -211,7 +226,7 @@ def test_the_worst_faces_come_first(rows: list[Row], pictures: dict, tmp_path: P
 def test_bd_rates_stand_with_their_overlap(rows: list[Row], tmp_path: Path):
     far = [Row(row.image, "avif", "", None, "curve", point, size, psnr=psnr) for row in rows if row.point == "q260"
            for point, size, psnr in (("a", 9000, 40.0), ("b", 12000, 42.0))]  # fmt: skip
-    comparisons = compare([*rows, *far], "webp")
+    comparisons = compare_with_anchor(Results([*rows, *far]), "webp")
     page = Page(write_report([*rows, *far], {}, tmp_path, None, comparisons).read_text())
     (table,) = [lines for caption, lines in page.tables.items() if caption.startswith("Against WebP")]
     lines = {line[0]: line for line in table}
@@ -220,7 +235,7 @@ def test_bd_rates_stand_with_their_overlap(rows: list[Row], tmp_path: Path):
     expected = [f"−{-delta.value:.1f} %", f"{delta.low:.1f} to {delta.high:.1f}", "4 of 4"]
     assert lines["face-1024"][1:4] == expected
     assert lines["AVIF"][1:4] == ["n/a", "–", "0 of 4"]
-    gain, _ = ours.gains[400]
+    gain = ours.gains[400].decibels
     assert lines["face-1024"][table[0].index("at equal bytes, cap 400")] == f"+{gain:.2f} dB"
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from grain_codec.benchmarks.report.report import write_report
-from grain_codec.benchmarks.tables.results_table import Row
+from grain_codec.benchmarks.tables.rows import Row
 from PIL import Image
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -128,10 +128,10 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     started.close()
 
 
-@pytest.fixture
-def report(rows: list[Row], environment: dict, pictures: dict, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def report(rows: list[Row], environment: dict, pictures: dict, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report with two faces under sliders."""
-    return write_report(rows, environment, tmp_path, pictures)
+    return write_report(rows, environment, tmp_path_factory.mktemp("report"), pictures)
 
 
 @pytest.mark.parametrize(("width", "height", "scheme"), SCREENS)
