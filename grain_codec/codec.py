@@ -22,7 +22,7 @@ from grain_codec.errors import BadImage, TooLarge, WrongModel
 from grain_codec.formats import container, png_carrier
 from grain_codec.models.family import Code, Payload, Request, Rows, Symbols
 from grain_codec.models.registry import family_of
-from grain_codec.settings import DEFAULT_MODEL, PRECISIONS, DecodeSettings, EncodeSettings
+from grain_codec.settings import DEFAULT_MODEL, PRECISIONS, Chunk, DecodeSettings, EncodeSettings
 from grain_codec.weights import ModelFile, find_model, load_networks, read_model
 
 if TYPE_CHECKING:
@@ -30,26 +30,19 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Pixels = npt.NDArray[np.uint8]
-Chunks = tuple[container.Chunk, ...]
+Chunks = tuple[Chunk, ...]
 
 
 @dataclass(frozen=True)
 class FaceFile:
-    """What one file holds.
+    """What one file holds."""
 
-    Attributes:
-        symbols: of the face.
-        payload: what the symbols are coded as; None where the LR image of a carrier holds the symbols themselves.
-        carrier: "grain" or "png".
-        chunks: what travels along.
-        data: the file's bytes.
-    """
-
-    symbols: Symbols
+    symbols: Symbols  # Of the face.
+    # What the symbols are coded as; None where the LR image of a carrier holds the symbols themselves.
     payload: Payload | None
-    carrier: str
-    chunks: Chunks
-    data: bytes
+    carrier: str  # "grain" or "png".
+    chunks: Chunks  # What travels along.
+    data: bytes  # The file's bytes.
 
 
 class FileCodec:
@@ -71,11 +64,8 @@ class FileCodec:
     def read(self, data: bytes, fine_quality: int | None = None) -> FaceFile:
         """Reads a file of either kind down to its last symbol.
 
-        Args:
-            fine_quality: for a carrier that has lost its private chunk; ignored otherwise.
-
-        Raises:
-            GrainError: the file is damaged, not ours, or of another model.
+        `fine_quality` is for a carrier that has lost its private chunk. Raises GrainError for a file that is damaged,
+        not ours, or of another model.
         """
         if not png_carrier.is_png(data):
             stored = container.unpack(data)
@@ -130,16 +120,10 @@ class Codec:
         return self.networks.outputs
 
     def encode(self, pixels: Pixels, settings: EncodeSettings | None = None) -> bytes:
-        """Encodes a face.
+        """Encodes a face uint8 `[S, S, 3]`, S the model's image size, aligned as FFHQ is.
 
-        Args:
-            pixels: uint8 `[S, S, 3]`, S the model's image size, aligned as FFHQ is.
-            settings: None means all defaults.
-
-        Raises:
-            BadImage: the pixels have another shape or type, or the carrier has no room for the chunks.
-            TooLarge: not even the lowest quality fits; the text names its size.
-            ValueError: the model has no such quality.
+        Raises BadImage for pixels of another shape or type and where the carrier has no room for the chunks, TooLarge
+        where not even the lowest quality fits, and ValueError where the model has no such quality.
         """
         [encoded] = self.encode_batch([pixels], [settings or EncodeSettings()])
         if isinstance(encoded, TooLarge):
@@ -149,45 +133,26 @@ class Codec:
     def encode_batch(
         self, faces: Sequence[Pixels], settings: Sequence[EncodeSettings], code: Code[Any] | None = None
     ) -> list[bytes | TooLarge]:
-        """Encodes faces together, which pays on a GPU; see `encode`.
+        """Encodes faces together, which pays on a GPU, each with settings of its own; see `encode`.
 
-        Args:
-            faces: one or more, as many as the device has memory for.
-            settings: of each face.
-            code: what entropy-codes the faces, for those who have processes for it; a search for nearer symbols
-                does without.
-
-        Returns:
-            The file of each face, or the error of one that does not fit.
+        `code` entropy-codes the faces, for those who have processes for it; a search for nearer symbols does without.
+        Returns the file of each face, or the error of one that does not fit.
         """
         images = self._images(faces)
         encoded = self._encoder.encode(images, [Request(each, self._writer(each)) for each in settings], code)
         return [_naming_chunks(result, each.chunks) for result, each in zip(encoded, settings)]
 
     def decode(self, data: bytes, settings: DecodeSettings | None = None) -> Pixels:
-        """Decodes a file of either kind to uint8 `[S, S, 3]`.
-
-        Raises:
-            WrongModel: the weights cannot draw the output, or the file is of other weights.
-            GrainError: the file is damaged or not ours.
-        """
+        """Decodes a file of either kind to uint8 `[S, S, 3]`; raises what `FileCodec.read` and `draw` raise."""
         settings = settings or DecodeSettings()
         face = self.files.read(data, settings.fine_quality)
         [pixels] = self.draw([face.symbols], settings.output)
         return pixels
 
     def draw(self, symbols: Sequence[Symbols], output: str | None = None) -> Pixels:
-        """The faces that symbols stand for.
+        """The faces that symbols of any quality stand for, uint8 `[B, S, S, 3]`.
 
-        Args:
-            symbols: one or more, of any quality each.
-            output: one of `outputs`; None means the first.
-
-        Returns:
-            uint8 `[B, S, S, 3]`.
-
-        Raises:
-            WrongModel: the weights cannot draw `output`; the text names what they can.
+        `output` is one of `outputs`, the first where it is None. Raises WrongModel, naming the outputs, for any other.
         """
         import torch
 
@@ -237,10 +202,8 @@ def _naming_chunks(result: bytes | TooLarge, chunks: Chunks) -> bytes | TooLarge
 def load_model(name: str = DEFAULT_MODEL, device: str = "auto", precision: str = "auto") -> Codec:
     """A codec ready to use; the same object for the same arguments, which `settings.ModelChoice` explains.
 
-    Raises:
-        WrongModel: there is no such model, its file is not usable, there is no such device, or it has no
-            arithmetic of the precision.
-        ValueError: the precision is none of PRECISIONS.
+    Raises WrongModel where there is no such model or device, the weights file is not usable, or the device has no
+    arithmetic of the precision.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
@@ -270,11 +233,7 @@ def describe(data: bytes, model: str = DEFAULT_MODEL, fine_quality: int | None =
 
 
 def read_chunks(data: bytes) -> Chunks:
-    """What travels along in a file of either kind; no model is needed.
-
-    Raises:
-        GrainError: the file is damaged or not ours.
-    """
+    """What travels along in a file of either kind, without a model. Raises GrainError for a damaged or foreign file."""
     if png_carrier.is_png(data):
         return png_carrier.unpack(data).chunks
     return container.unpack(data).chunks

@@ -48,19 +48,12 @@ _DRAWING = ("networks.prior.", "networks.fusion.")
 
 @dataclass(frozen=True)
 class ModelFile:
-    """The checked content of a weights file.
+    """The checked content of a weights file."""
 
-    Attributes:
-        path: where it was read.
-        spec: the geometry of its networks.
-        origin: a sentence on how the weights came about.
-        tensors: by name; `networks.*` for the networks, `tables.*` for the integer tables.
-    """
-
-    path: Path
-    spec: Spec
-    origin: str
-    tensors: dict[str, npt.NDArray[Any]]
+    path: Path  # Where it was read.
+    spec: Spec  # The geometry of its networks.
+    origin: str  # A sentence on how the weights came about.
+    tensors: dict[str, npt.NDArray[Any]]  # By name; `networks.*` for the networks, `tables.*` for the integer tables.
 
     @cached_property
     def fingerprint(self) -> bytes:
@@ -83,21 +76,13 @@ class ModelFile:
         return {name.partition(".")[0] for name in names}
 
     def check_fingerprint(self, fingerprint: bytes) -> None:
-        """Refuses a face that was encoded with weights of another `coding_fingerprint`.
-
-        Raises:
-            WrongModel: the text names both.
-        """
+        """Raises WrongModel for a face that was encoded with weights of another `coding_fingerprint`."""
         if fingerprint != self.coding_fingerprint:
             ours = f"{self.spec.name} has {self.coding_fingerprint.hex()}"
             raise WrongModel(f"encoded with the weights {fingerprint.hex()}, and {ours}")
 
     def coder(self) -> Coder[Any]:
-        """What goes between symbols and bytes; needs no torch.
-
-        Raises:
-            WrongModel: a table is missing or unusable; the text names the file.
-        """
+        """What goes between symbols and bytes, without torch. Raises WrongModel where a table is not usable."""
         try:
             return family_of(self.spec).coder(self.spec, self.tensors)
         except WrongModel as error:
@@ -112,12 +97,9 @@ def user_folder() -> Path:
 
 
 def find_model(name: str) -> Path:
-    """The weights file of a model's name, shipped or in the user's folder, or of a path.
+    """The weights file of a path or of a model's name, shipped or in the user's folder, and the newest of several.
 
-    Of several files with one name the newest is taken.
-
-    Raises:
-        WrongModel: there is no such model; the text says how to get the published one.
+    Raises WrongModel where there is none; the text says how to get the published one.
     """
     if name.endswith(".safetensors"):
         return Path(name)
@@ -133,11 +115,7 @@ def find_model(name: str) -> Path:
 
 @lru_cache(maxsize=4)
 def read_model(path: Path) -> ModelFile:
-    """Reads and checks a weights file.
-
-    Raises:
-        WrongModel: it cannot be read, or is no model; the text names the file.
-    """
+    """Reads and checks a weights file. Raises WrongModel, naming the file, where it cannot be read or is no model."""
     try:
         _check_sizes(path)
         with safe_open(path, "numpy") as file:
@@ -155,12 +133,7 @@ def read_model(path: Path) -> ModelFile:
 
 
 def _check_sizes(path: Path) -> None:
-    """Refuses files, and headers, that are larger than any of ours, before they are read.
-
-    Raises:
-        OSError: there is no such file.
-        WrongModel: it is too large, or claims a header that is.
-    """
+    """Raises WrongModel, before they are read, for files and headers that are larger than any of ours."""
     if path.stat().st_size > MOST_FILE_BYTES:
         raise WrongModel(f"{path}: too large for a weights file")
     with open(path, "rb") as file:
@@ -179,10 +152,8 @@ def fingerprint_of(spec: Spec, tensors: dict[str, npt.NDArray[Any]]) -> bytes:
 
 
 def write_model(folder: Path, spec: Spec, tensors: dict[str, npt.NDArray[Any]], origin: str) -> Path:
-    """Writes `NAME-FINGERPRINT.safetensors`, whole or not at all, and returns its path.
-
-    Args:
-        origin: one sentence on how the weights came about, kept in the header.
+    """Writes `NAME-FINGERPRINT.safetensors` and returns its path; `origin` says in a sentence how the weights came
+    about.
     """
     path = folder / f"{spec.name}-{fingerprint_of(spec, tensors).hex()}.safetensors"
     write_file(path, spec, tensors, origin)
@@ -190,11 +161,7 @@ def write_model(folder: Path, spec: Spec, tensors: dict[str, npt.NDArray[Any]], 
 
 
 def write_file(path: Path, spec: Spec, tensors: dict[str, npt.NDArray[Any]], origin: str) -> None:
-    """Writes a weights file under any name, whole or not at all, and makes its folder; see `write_model`.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Writes a weights file under any name, whole or not at all, and makes its folder. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with whole_file(path, force=True) as temporary:
@@ -204,10 +171,8 @@ def write_file(path: Path, spec: Spec, tensors: dict[str, npt.NDArray[Any]], ori
 
 
 def load_networks(model: ModelFile) -> ReciprocalNetworks:
-    """The networks of a model in float32 on the CPU, in evaluation mode.
-
-    Raises:
-        WrongModel: a tensor is missing, left over or of the wrong shape; the text names it.
+    """The networks of a model in float32 on the CPU, in evaluation mode. Raises WrongModel for missing or wrong
+    tensors.
     """
     import torch
 

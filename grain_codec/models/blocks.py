@@ -8,13 +8,9 @@ from grain_codec.coding.grid import GRID
 
 
 def image_to_cells(image: Tensor) -> Tensor:
-    """Cuts an image into its 16x16 grid of cells.
+    """Cuts images `[B, 3, S, S]` into 16x16 cells, `[B, 256, 3 * (S / 16) ** 2]`.
 
-    Args:
-        image: `[B, 3, S, S]`, S a multiple of 16.
-
-    Returns:
-        `[B, 256, 3 * (S / 16) ** 2]`, cells in raster order, samples of a cell as channel, row, column.
+    Cells are in raster order, the samples of a cell in the order channel, row, column.
     """
     batch, channels, size, _ = image.shape
     side = size // GRID
@@ -46,13 +42,11 @@ def per_cell(cells: Tensor, matrices: Tensor) -> Tensor:
 
 
 def round_with_dead_zone(values: Tensor, rounding: float | Tensor) -> Tensor:
-    """Rounds to whole levels in the forward pass; the backward pass takes the gradient of the identity.
+    """Rounds values in quantiser steps to whole levels; the backward pass takes the gradient of the identity.
 
-    Args:
-        values: any shape, in units of the quantiser step.
-        rounding: added to a magnitude before its fraction is cut off. 0.5 rounds to the nearest level; less widens
-            the interval that becomes zero, which pays at low rates (Sullivan 1996, "Efficient scalar quantization
-            of exponential and Laplacian random variables").
+    `rounding` is added to a magnitude before its fraction is cut off. 0.5 rounds to the nearest level; less widens the
+    interval that becomes zero, which pays at low rates (Sullivan 1996, "Efficient scalar quantization of exponential
+    and Laplacian random variables").
     """
     levels = torch.sign(values) * torch.floor(values.abs() + rounding)
     return values + (levels - values).detach()

@@ -54,14 +54,10 @@ class Coder(ABC, Generic[S]):
     """Goes between symbols, payloads, LR images and records, in integers and without torch.
 
     A record is a row of whole numbers that holds a face's symbols on their way between processes and to a GPU.
-
-    Attributes:
-        record_dtype: type of the whole numbers of a record.
-        record_length: how many there are.
     """
 
-    record_dtype: np.dtype[Any]
-    record_length: int
+    record_dtype: np.dtype[Any]  # Type of the whole numbers of a record.
+    record_length: int  # How many there are.
 
     @abstractmethod
     def encode(self, symbols: S) -> Payload:
@@ -73,19 +69,13 @@ class Coder(ABC, Generic[S]):
 
     @abstractmethod
     def to_lr_image(self, symbols: S, payload: Payload | None = None) -> npt.NDArray[np.uint8]:
-        """The LR image uint8 `[16, 16, 3]` of a face.
-
-        Args:
-            payload: what `encode` gives for the symbols, where it is known already.
-        """
+        """The LR image uint8 `[16, 16, 3]` of a face; `payload` spares encoding the symbols again."""
 
     @abstractmethod
     def from_lr_image(self, pixels: npt.NDArray[np.uint8], fine_quality: int | None) -> tuple[S, Payload | None]:
         """The symbols that an LR image holds, and their payload where it holds that.
 
-        Raises:
-            NotGrain: the fine quality is needed and not known.
-            Corrupt: the image is none that `to_lr_image` gives.
+        Raises NotGrain where the fine quality is needed, and Corrupt for an image that `to_lr_image` does not give.
         """
 
     @abstractmethod
@@ -102,15 +92,10 @@ Code = Callable[[Sequence[S]], Iterable[Payload]]  # Entropy-codes some faces, i
 
 @dataclass(frozen=True)
 class Request(Generic[S]):
-    """What is asked of one face.
+    """What is asked of one face."""
 
-    Attributes:
-        settings: quality or byte limit, and effort.
-        write: makes the whole file of symbols and their payload.
-    """
-
-    settings: EncodeSettings
-    write: Callable[[S, Payload], bytes]
+    settings: EncodeSettings  # Quality or byte limit, and effort.
+    write: Callable[[S, Payload], bytes]  # Makes the whole file of symbols and their payload.
 
 
 class Encoder(ABC, Generic[S]):
@@ -120,15 +105,10 @@ class Encoder(ABC, Generic[S]):
     def encode(
         self, images: Tensor, requests: Sequence[Request[S]], code: Code[S] | None = None
     ) -> list[bytes | TooLarge]:
-        """Encodes faces together.
+        """Encodes faces `[B, 3, S, S]` in [0, 1] together, one request each.
 
-        Args:
-            images: `[B, 3, S, S]` in [0, 1].
-            requests: one for each face.
-            code: what entropy-codes the faces; None codes them here.
-
-        Returns:
-            The file of each face. A TooLarge, whose text names the size, takes the place of one that does not fit.
+        `code` entropy-codes the faces; None codes them here. A TooLarge, whose text names the size, takes the place of
+        a file that does not fit.
         """
 
     @abstractmethod
@@ -137,36 +117,21 @@ class Encoder(ABC, Generic[S]):
 
 
 class ModelFamily(ABC, Generic[SpecType, S]):
-    """A kind of model.
+    """A kind of model."""
 
-    Attributes:
-        spec_type: the class of its specs; `spec_type.family` is the family's name.
-        training_module: dotted name of the package whose `TRAINING` trains its models.
-        most_threads: threads that pay for its networks on a CPU; None leaves them to torch.
-        without_weights: what a user is told who has no weights of it, or "" where weights are shipped.
-    """
-
-    spec_type: type[SpecType]
-    training_module: ClassVar[str]
-    most_threads: ClassVar[int | None] = None
+    spec_type: type[SpecType]  # The class of its specs; `spec_type.family` is the family's name.
+    training_module: ClassVar[str]  # Dotted name of the package whose `TRAINING` trains its models.
+    most_threads: ClassVar[int | None] = None  # Threads that pay for its networks on a CPU; None leaves them to torch.
+    # What a user is told who has no weights of it, or "" where weights are shipped.
     without_weights: ClassVar[str] = ""
 
     @abstractmethod
     def coder(self, spec: SpecType, tensors: Tensors) -> Coder[S]:
-        """The coder of a model.
-
-        Raises:
-            WrongModel: a table is missing or of the wrong shape or type; the text names it.
-        """
+        """The coder of a model. Raises WrongModel where a table is missing or of the wrong shape or type."""
 
     @abstractmethod
     def build_networks(self, spec: SpecType, modules: Collection[str]) -> ReciprocalNetworks:
-        """Fresh networks of a model.
-
-        Args:
-            modules: which of "rescaling", "prior" and "fusion" the model has; a family whose spec says so itself
-                goes by its spec.
-        """
+        """Fresh networks; `modules` says which of the three there are, unless the family's spec does."""
 
     @abstractmethod
     def encoder(self, networks: ReciprocalNetworks, coder: Coder[S]) -> Encoder[S]:

@@ -28,11 +28,7 @@ def family_of(spec: Spec) -> AnyFamily:
 
 
 def read_spec(text: str) -> Spec:
-    """The spec of any family in its JSON.
-
-    Raises:
-        WrongModel: the text is not the JSON of a spec, or one of its sizes is out of bounds.
-    """
+    """The spec of any family in its JSON. Raises WrongModel for any other text."""
     name = read_fields(text).get("family", FIRST_FAMILY)
     if not isinstance(name, str) or name not in FAMILIES:
         raise WrongModel(f"the model is of the family {name!r}, which is not known here")

@@ -29,11 +29,7 @@ class Sizes:
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
-        """Checked sizes of the fields in their JSON.
-
-        Raises:
-            WrongModel: a field is missing, unknown, of the wrong type or out of bounds.
-        """
+        """Checked sizes of the fields in their JSON. Raises WrongModel, naming a field that is missing or wrong."""
         try:
             spec = cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
         except TypeError as error:
@@ -45,11 +41,7 @@ class Sizes:
         return spec
 
     def check(self) -> None:
-        """Refuses values of a wrong type, out of bounds, or that do not go together.
-
-        Raises:
-            WrongModel: the text names the field.
-        """
+        """Raises WrongModel, naming the field, for values of a wrong type, out of bounds, or at odds with others."""
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.default is not None and type(value) is not type(field.default):
@@ -100,11 +92,7 @@ class Spec(Sizes):
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Reads what `to_json` wrote.
-
-        Raises:
-            WrongModel: the text is not the JSON of such a spec, or one of its sizes is out of bounds.
-        """
+        """Reads what `to_json` wrote. Raises WrongModel for any other text."""
         fields = read_fields(text)
         if fields.pop("family", FIRST_FAMILY) != cls.family:
             raise WrongModel(f"the model's spec is none of the family {cls.family}")

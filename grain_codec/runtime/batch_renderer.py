@@ -40,14 +40,9 @@ class BatchRenderer:
     """
 
     def __init__(self, codec: Codec, output: str | None = None, most: int = 1, dtype: torch.dtype | None = None):
-        """Draws up to `most` faces at a time.
+        """Draws up to `most` faces at a time. Raises WrongModel where the weights cannot draw `output`.
 
-        Args:
-            output: one of the codec's; None means the first.
-            dtype: None takes that of the codec's precision.
-
-        Raises:
-            WrongModel: the weights cannot draw `output`.
+        The output is the codec's first where it is None, and the dtype that of the codec's precision.
         """
         self.output, self.most, self.device = codec.checked_output(output), most, codec.device
         self.coder = codec.files.coder
@@ -86,8 +81,8 @@ class BatchRenderer:
     def network_for(self, count: int) -> Callable[[Tensor], Tensor]:
         """What draws `count` faces: pinned records -> uint8 `[B, S, S, 3]`, which the next call may overwrite.
 
-        On a GPU a CUDA graph, that of the least power of two that holds them, or of the largest batch. It is
-        captured when it is first asked for; where that fails, `reason_without_graph` says why.
+        On a GPU it is a CUDA graph for the next power of two, or for the largest batch, which is captured when it is
+        first asked for; where that fails, `reason_without_graph` says why.
         """
         if not self._on_gpu:
             return self.draw

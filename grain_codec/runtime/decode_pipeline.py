@@ -26,15 +26,10 @@ Record = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class RecordReader:
-    """Reads a file, or its bytes, down to its last symbol; travels to other processes.
+    """Reads a file, or its bytes, down to its last symbol; travels to other processes."""
 
-    Attributes:
-        model: name of the model, or path of its weights file.
-        fine_quality: for carriers that have lost their private chunk.
-    """
-
-    model: str
-    fine_quality: int | None = None
+    model: str  # Name of the model, or path of its weights file.
+    fine_quality: int | None = None  # For carriers that have lost their private chunk.
 
     def __call__(self, source: str | os.PathLike[str] | bytes) -> Read[Record, None]:
         """Raises GrainError or OSError where the source is no file of the model."""
@@ -51,11 +46,8 @@ class DecodePipeline(Pipeline):
     ):
         """See `Pipeline`; the batch size is None for what suits the model and its device.
 
-        Args:
-            output: one of the codec's pictures; None means the first.
-
-        Raises:
-            WrongModel: the weights cannot draw `output`.
+        `output` is one of the codec's pictures, the first where it is None. Raises WrongModel where there is no such
+        picture.
         """
         from grain_codec.runtime.batch_renderer import BatchRenderer
 
@@ -69,15 +61,11 @@ class DecodePipeline(Pipeline):
         read: Callable[[Source], Read[Record, Kept]] | None = None,
         write: Callable[[Source, Kept, Pixels], Any] | None = None,
     ) -> Iterator[Finished[Source]]:
-        """Decodes files in order.
+        """Decodes paths of files, or their bytes, in order.
 
-        Args:
-            sources: paths of files, or their bytes; with a `read` of one's own, whatever it takes.
-            read: gives the record of a source's symbols. None reads files of the codec's model.
-            write: takes a source, what `read` kept of it, and its pixels uint8 `[S, S, 3]`.
-
-        Yields:
-            For each source what `write` returned, or its pixels, or its error; see `Pipeline.run`.
+        A `read` of one's own takes other sources and gives the record of each. `write` takes a source, what `read` kept
+        of it, and its pixels uint8 `[S, S, 3]`. Yields for each source what `write` returned, or its pixels, or its
+        error; see `Pipeline.run`.
         """
         reader: Callable[[Any], Read[Record, Any]] = read or RecordReader(str(self.codec.files.model.path))
         yield from self.run(sources, reader, self.start, write)

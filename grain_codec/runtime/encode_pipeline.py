@@ -44,13 +44,8 @@ class EncodePipeline(Pipeline):
     ) -> Iterator[Finished[Source]]:
         """Encodes photographs in order.
 
-        Args:
-            sources: whatever `read` takes.
-            read: gives a source's face.
-            write: takes a source, what `read` kept of it, and the bytes of its file.
-
-        Yields:
-            For each source what `write` returned, or the bytes of its file, or its error; see `Pipeline.run`.
+        `read` gives the face of a source. `write` takes a source, what `read` kept of it, and the bytes of its file.
+        Yields for each source what `write` returned, or the bytes, or its error; see `Pipeline.run`.
         """
         yield from self.run(sources, read, self.start, write)
 

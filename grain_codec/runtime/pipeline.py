@@ -27,30 +27,19 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Read(Generic[Input, Kept]):
-    """What reading a source gives.
+    """What reading a source gives."""
 
-    Attributes:
-        input: what is computed with, in this process.
-        kept: what the writing of the result needs besides the result.
-    """
-
-    input: Input
-    kept: Kept
+    input: Input  # What is computed with, in this process.
+    kept: Kept  # What the writing of the result needs besides the result.
 
 
 @dataclass(frozen=True)
 class Finished(Generic[Source]):
-    """What became of one source.
+    """What became of one source."""
 
-    Attributes:
-        source: what was given for it.
-        result: what was computed, or, where there is a `write`, what that returned; None after an error.
-        error: why there is no result.
-    """
-
-    source: Source
-    result: Any = None
-    error: Exception | None = None
+    source: Source  # What was given for it.
+    result: Any = None  # What was computed, or, where there is a `write`, what that returned; None after an error.
+    error: Exception | None = None  # Why there is no result.
 
 
 @dataclass

@@ -66,11 +66,9 @@ class WorkerPool(Executor):
     """
 
     def __init__(self, count: int, threads_each: int | None = None):
-        """Processes start with the first function.
+        """Starts its processes with the first function.
 
-        Args:
-            count: number of processes, at least 1.
-            threads_each: threads that each process computes with; None shares the cores out.
+        Each process computes with `threads_each` threads; None shares the cores out.
         """
         self._count = count
         self._threads = threads_each or max(1, available_cores() // count)
@@ -85,9 +83,8 @@ class WorkerPool(Executor):
     def submit(self, function: Callable[P, T], /, *arguments: P.args, **keywords: P.kwargs) -> Future[T]:
         """Runs a function in one of the processes.
 
-        Returns:
-            Its future. It fails with what the function raises, with `WorkerDied` where the process ended, or with
-            `PoolBroken` where the pool has given up.
+        The future fails with what the function raises, with `WorkerDied` where the process ended, or with `PoolBroken`
+        where the pool has given up.
         """
         call = _Call(function, arguments, keywords)
         if self._closed:
@@ -100,12 +97,7 @@ class WorkerPool(Executor):
         return call.future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Ends the processes, and cancels what they have not begun.
-
-        Args:
-            wait: waits for the processes to end.
-            cancel_futures: also interrupts what they are running; otherwise that is finished first.
-        """
+        """Ends the processes and cancels what they have not begun, with `cancel_futures` also what they are running."""
         self._closed = True
         self._cancel_waiting(lambda future: future.cancel())
         for _ in self._threads_here:
@@ -205,8 +197,7 @@ def in_order(
 ) -> Iterator[tuple[Item, Future[T]]]:
     """Runs a function on every item and yields the items in their order, with finished futures.
 
-    Args:
-        window: most items that may be submitted before the first of them is yielded; it bounds what is held.
+    At most `window` items are submitted before the first of them is yielded, which bounds what is held.
     """
     remaining = iter(items)
     waiting: deque[tuple[Item, Future[T]]] = deque()

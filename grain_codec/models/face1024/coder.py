@@ -77,11 +77,7 @@ def symbol_tables(tensors: Tensors) -> SymbolTables:
 
 
 def thumbnail_tables(spec: Face1024Spec, tensors: Tensors) -> ThumbnailTables:
-    """The tables that turn symbols into the thumbnail.
-
-    Raises:
-        WrongModel: one is missing, or of the wrong shape or type.
-    """
+    """The tables that turn symbols into the thumbnail. Raises WrongModel where one is missing or has a wrong shape."""
     tables = ThumbnailTables(
         mean=tensor_of(tensors, "networks.rescaling.thumbnail_mean"),
         basis=tensor_of(tensors, "networks.rescaling.thumbnail_basis"),

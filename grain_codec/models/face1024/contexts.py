@@ -32,31 +32,19 @@ Ints = npt.NDArray[np.int64]
 
 
 class DetailContext(NamedTuple):
-    """Index into the table of detail contexts.
+    """Index into the table of detail contexts."""
 
-    Attributes:
-        band: of the component.
-        inside: class of each cell, from the levels coded in it so far, `[N, cells]`.
-        around: class of each cell, from the levels coded in the cells around it so far, `[N, cells]`.
-    """
-
-    band: int
-    inside: Ints
-    around: Ints
+    band: int  # Of the component.
+    inside: Ints  # Class of each cell, from the levels coded in it so far, `[N, cells]`.
+    around: Ints  # Class of each cell, from the levels coded in the cells around it so far, `[N, cells]`.
 
 
 class DetailGroup(NamedTuple):
-    """Detail levels that are coded together.
+    """Detail levels that are coded together."""
 
-    Attributes:
-        cells: indices of their cells.
-        component: their component.
-        context: of each level.
-    """
-
-    cells: Ints
-    component: int
-    context: DetailContext
+    cells: Ints  # Indices of their cells.
+    component: int  # Their component.
+    context: DetailContext  # Of each level.
 
 
 def expected_magnitude(scales: npt.NDArray[np.integer[Any]]) -> Ints:
@@ -66,12 +54,10 @@ def expected_magnitude(scales: npt.NDArray[np.integer[Any]]) -> Ints:
 
 
 def thumbnail_groups(levels: Ints, base: Ints) -> Iterator[tuple[slice, Ints]]:
-    """Groups of thumbnail components in coding order, with the context class of each face.
+    """Groups of thumbnail components of levels `[N, T]` in coding order, with the context class of each face.
 
-    Args:
-        levels: integers `[N, T]`. A group's levels are read only after the group was yielded, so that a decoder can
-            fill them in as it goes.
-        base: scale indices `[T]` of the tables.
+    `base` holds the tables' scale indices `[T]`. A group's levels are read only after the group was yielded, so that a
+    decoder can fill them in as it goes.
     """
     expected = expected_magnitude(base)
     found_so_far = np.zeros(len(levels), np.int64)
@@ -84,12 +70,7 @@ def thumbnail_groups(levels: Ints, base: Ints) -> Iterator[tuple[slice, Ints]]:
 
 
 def detail_groups(levels: Ints, base: Ints) -> Iterator[DetailGroup]:
-    """Groups of detail levels in coding order.
-
-    Args:
-        levels: integers `[N, 256, C]`; see `thumbnail_groups`.
-        base: scale indices `[256, C]` of the tables.
-    """
+    """Groups of detail levels `[N, 256, C]` in coding order, as `thumbnail_groups` gives them; `base` is `[256, C]`."""
     insides, arounds = _detail_thresholds(expected_magnitude(base))
     found_so_far = np.zeros(levels.shape[:2], np.int64)
     for component in range(levels.shape[2]):
@@ -121,14 +102,9 @@ def _class_among(found: Ints, thresholds: Ints) -> Ints:
 
 
 def _detail_thresholds(expected: Ints) -> tuple[Ints, list[Ints]]:
-    """The thresholds of all details, which do not depend on the face.
+    """The thresholds for expected magnitudes `[256, C]`, which do not depend on the face.
 
-    Args:
-        expected: magnitudes `[256, C]`.
-
-    Returns:
-        The thresholds of each cell, `[CLASSES - 1, C, 256]`, and those of its surroundings at the time when each
-        interleaved group of cells is coded.
+    Returns those of each cell, `[CLASSES - 1, C, 256]`, and those of its surroundings when each group is coded.
     """
     before = np.zeros((expected.shape[1] + 1, CELLS), np.int64)
     for component, magnitudes in enumerate(expected.T):

@@ -33,11 +33,7 @@ class Face1024Encoder(Encoder[Face1024Symbols]):
     def encode(
         self, images: Tensor, requests: Sequence[FaceRequest], code: Code[Face1024Symbols] | None = None
     ) -> list[bytes | TooLarge]:
-        """See `Encoder.encode`.
-
-        The faces are analysed together, each at the fine quality that its bisection has come to, and searched
-        together.
-        """
+        """See `Encoder.encode`. Faces are analysed and searched together, each at a fine quality of its own."""
         thumbnails, views = self._views(images)
         bisections = [Bisection(request, *self._limits(request)) for request in requests]
         while open_ones := [index for index, each in enumerate(bisections) if not each.ended]:
@@ -109,15 +105,7 @@ class Face1024Encoder(Encoder[Face1024Symbols]):
 
 
 class Bisection:
-    """Looks for the highest fine quality whose file keeps to its limits.
-
-    Attributes:
-        request: what is asked of the face.
-        most_bytes: the limit of the file.
-        fine_quality: the next to try.
-        best: symbols and file of the highest fine quality that was found to fit, if any.
-        payload_bytes: length of their payload.
-    """
+    """Looks for the highest fine quality whose file keeps to its limits; `fine_quality` is the next to try."""
 
     def __init__(self, request: FaceRequest, finest: int, most_bytes: int):
         self.request, self.fine_quality, self.most_bytes = request, finest, most_bytes

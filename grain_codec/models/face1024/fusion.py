@@ -40,15 +40,10 @@ class Fusion(nn.Module):
         store_channels_last(self)
 
     def forward(self, view: Tensor, step: Tensor, features: list[Tensor]) -> Tensor:
-        """`fused`: the natural picture.
+        """`fused`, `[B, 3, D, D]` with D the drawn size, about [0, 1] and not clamped.
 
-        Args:
-            view: `[B, 3, V, V]` decoded, in [0, 1].
-            step: `[B]` quantiser step of the details.
-            features: the prior's, `[B, C, S, S]` at S = 32, 64, ... D / 2.
-
-        Returns:
-            `[B, 3, D, D]` with D the drawn size, about [0, 1] and not clamped.
+        It takes decoded views `[B, 3, V, V]` in [0, 1], quantiser steps `[B]`, and the prior's features `[B, C, S, S]`
+        at S = 32, 64, ... D / 2.
         """
         size = 2 * GRID
         quality = (step.log2() / 2).view(-1, 1, 1, 1).expand(-1, 1, size, size)
@@ -74,13 +69,10 @@ class Fusion(nn.Module):
 
 
 def without_repetition(added: Tensor, window: int) -> Tensor:
-    """Subtracts from each cell, sample by sample, the mean of the cells around it and of itself.
+    """Subtracts from each cell of `[B, C, D, D]`, sample by sample, the mean of itself and of the cells around it.
 
     Shading and colour that are smooth over the neighbourhood disappear too; the decoded view has those already.
-
-    Args:
-        added: what the module drew, `[B, C, D, D]`, in cells of D / 16 pixels.
-        window: side of the neighbourhood in cells, odd; 0 subtracts nothing.
+    `window` is the side of the neighbourhood in cells, odd, or 0, which subtracts nothing.
     """
     if not window:
         return added

@@ -36,16 +36,9 @@ class Face1024(ReciprocalNetworks):
         self.register_buffer("_step_bits", steps.view(torch.int32), persistent=False)
 
     def draw(self, thumbnail_levels: Tensor, detail_levels: Tensor, step: Tensor, output: str) -> Tensor:
-        """Draws faces.
+        """Draws faces `[B, 3, S, S]` in [0, 1], as one of `outputs`.
 
-        Args:
-            thumbnail_levels: `[B, T]` whole levels as floats.
-            detail_levels: `[B, 256, C]` whole levels as floats.
-            step: `[B]` quantiser step of the details.
-            output: one of `outputs`.
-
-        Returns:
-            `[B, 3, S, S]` in [0, 1].
+        It takes whole levels as floats, `[B, T]` of the thumbnail and `[B, 256, C]` of the details, and steps `[B]`.
         """
         drawn: Tensor = self.rescaling(self._draw_small(thumbnail_levels, detail_levels, step, output))
         return drawn

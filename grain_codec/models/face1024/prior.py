@@ -45,8 +45,7 @@ class StyledLayer(nn.Module):
 def _bounds(deviation: float) -> tuple[float, float]:
     """Bounds of the uniform density that has a standard deviation.
 
-    A normal density would do as well, but on the meta device, on which a model is built before its weights are read,
-    torch imports its compiler to draw from one. That takes seconds of a cold decode.
+    To draw from a normal density on the meta device, torch would import its compiler, which takes seconds.
     """
     return -deviation * 3**0.5, deviation * 3**0.5
 
@@ -73,15 +72,10 @@ class Prior(nn.Module):
         store_channels_last(self)
 
     def forward(self, view: Tensor, step: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Draws faces.
+        """Draws `prior`, `[B, 3, D, D]` with D the drawn size, about [0, 1] and not clamped.
 
-        Args:
-            view: `[B, 3, V, V]` decoded, in [0, 1].
-            step: `[B]` quantiser step of the details.
-
-        Returns:
-            `prior`, `[B, 3, D, D]` with D the drawn size, about [0, 1] and not clamped; and the features
-            `[B, C, S, S]` at S = 32, 64, ... D / 2.
+        It takes decoded views `[B, 3, V, V]` in [0, 1] and quantiser steps `[B]`, and also returns the features `[B, C,
+        S, S]` at S = 32, 64, ... D / 2.
         """
         quality = (step.log2() / 2).view(-1, 1, 1, 1).expand(-1, 1, GRID, GRID)
         position = self.position.expand(view.shape[0], -1, -1, -1)

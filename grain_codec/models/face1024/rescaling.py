@@ -49,19 +49,12 @@ def decoding_passes() -> list[Tensor]:
 
 @dataclass
 class Analysis:
-    """What the encoder found: values before and after rounding, and the view that a decoder makes of them.
+    """What the encoder found: values before and after rounding, and the view that a decoder makes of them."""
 
-    Attributes:
-        thumbnail_levels: `[B, T]` whole numbers as floats.
-        detail_values: `[B, 256, C]` coefficients over their step, not rounded.
-        detail_levels: `[B, 256, C]` whole numbers as floats, with the gradient of the values.
-        view: `[B, 3, V, V]` the decoded view, in [0, 1] but for overshoot.
-    """
-
-    thumbnail_levels: Tensor
-    detail_values: Tensor
-    detail_levels: Tensor
-    view: Tensor
+    thumbnail_levels: Tensor  # `[B, T]` whole numbers as floats.
+    detail_values: Tensor  # `[B, 256, C]` coefficients over their step, not rounded.
+    detail_levels: Tensor  # `[B, 256, C]` whole numbers as floats, with the gradient of the values.
+    view: Tensor  # `[B, 3, V, V]` the decoded view, in [0, 1] but for overshoot.
 
 
 class Rescaling(nn.Module):
@@ -100,10 +93,7 @@ class Rescaling(nn.Module):
         return round_with_dead_zone(components / step[:, None], THUMBNAIL_ROUNDING).detach()
 
     def thumbnail_components(self, thumbnail: Tensor) -> Tensor:
-        """`[B, 3, 16, 16]` in [0, 1] -> its principal components `[B, T]`.
-
-        In full precision even under autocast: the leading components span hundreds of levels.
-        """
+        """Principal components `[B, T]` of thumbnails `[B, 3, 16, 16]` in [0, 1]."""
         centred = thumbnail.flatten(1) - self.thumbnail_mean.float() / BASIS_SCALE
         with torch.autocast(thumbnail.device.type, enabled=False):
             return centred.float() @ self.thumbnail_basis.float().T / BASIS_SCALE
@@ -116,12 +106,9 @@ class Rescaling(nn.Module):
         return thumbnail.reshape(-1, 3, GRID, GRID)
 
     def analyse(self, thumbnail: Tensor, view: Tensor, step: Tensor) -> Analysis:
-        """Encodes faces, and decodes them on the way, because a cell's prediction needs its decoded neighbours.
+        """Encodes thumbnails `[B, 3, 16, 16]` and views `[B, 3, V, V]`, antialiased and in [0, 1], with steps `[B]`.
 
-        Args:
-            thumbnail: `[B, 3, 16, 16]`, antialiased, in [0, 1].
-            view: `[B, 3, V, V]`, antialiased, in [0, 1].
-            step: `[B]` quantiser step of the details.
+        It decodes them on the way, because the prediction of a cell needs its decoded neighbours.
         """
         thumbnail_step = step * self.spec.thumbnail_step_ratio
         thumbnail_levels = self.thumbnail_to_levels(thumbnail, thumbnail_step)
@@ -144,16 +131,7 @@ class Rescaling(nn.Module):
         return Analysis(thumbnail_levels, values, levels, decoded)
 
     def synthesise(self, thumbnail_levels: Tensor, detail_levels: Tensor, step: Tensor) -> Tensor:
-        """Decodes whole levels to the view.
-
-        Args:
-            thumbnail_levels: `[B, T]`.
-            detail_levels: `[B, 256, C]`.
-            step: `[B]` quantiser step of the details.
-
-        Returns:
-            `[B, 3, V, V]`, in [0, 1] but for overshoot.
-        """
+        """Decodes whole levels `[B, T]` and `[B, 256, C]` to the view `[B, 3, V, V]`, in [0, 1] but for overshoot."""
         low = self.levels_to_thumbnail(thumbnail_levels, step * self.spec.thumbnail_step_ratio)
         return self._decode_view(low, step, lambda group, pixels, coefficients: detail_levels[:, group])
 
@@ -172,13 +150,10 @@ class Rescaling(nn.Module):
         return antialiased_resize(image, GRID).clamp(0, 1), antialiased_resize(image, self.spec.view_size).clamp(0, 1)
 
     def _decode_view(self, low: Tensor, step: Tensor, levels_of: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Tensor:
-        """Runs the passes and enhances the result.
+        """Runs the passes on thumbnails `[B, 3, 16, 16]` and enhances the result.
 
-        Args:
-            low: the transmitted thumbnail `[B, 3, 16, 16]`.
-            step: `[B]`.
-            levels_of: gives the levels of a pass, from a file or by encoding, given the pass's cells, their
-                predicted pixels and their predicted coefficients.
+        `levels_of` gives the levels of a pass, given its cells, their predicted pixels and their predicted
+        coefficients.
         """
         base = self._predict_from_thumbnail(low)
         known = torch.zeros_like(base)
@@ -220,14 +195,9 @@ class Rescaling(nn.Module):
 
 
 def ideal_laplace_bits(values: Tensor, log_scale: Tensor) -> Tensor:
-    """Code length of coefficients under a Laplace density integrated over one step around each.
+    """Bits of coefficients, in steps and not rounded, under a Laplace density integrated over one step around each.
 
-    Args:
-        values: coefficients over their step, any shape, not rounded: the result has a gradient everywhere.
-        log_scale: natural logarithm of the density's mean magnitude, in steps; broadcasts with `values`.
-
-    Returns:
-        Bits, of the shape of `values`.
+    `log_scale` is the natural logarithm of the density's mean magnitude in steps. The result has a gradient everywhere.
     """
     scale = log_scale.exp().clamp(min=0.03)
     magnitude = values.abs()

@@ -44,16 +44,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class SearchLimits:
-    """What a search may do for one face.
+    """What a search may do for one face."""
 
-    Attributes:
-        start: what the search begins with, and ends with where nothing is nearer.
-        payload_bits: how long the payload may be.
-        write: makes the file of symbols; None where it breaks the file's limits.
-    """
-
-    start: Candidate
-    payload_bits: float
+    start: Candidate  # What the search begins with, and ends with where nothing is nearer.
+    payload_bits: float  # How long the payload may be.
+    # Makes the file of symbols; None where it breaks the file's limits.
     write: Callable[[Face1024Symbols], bytes | None]
 
 
@@ -120,9 +115,7 @@ class Search:
     def _relaxed(self, value: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
         """Relaxes the choice between the two whole levels around each value.
 
-        Returns:
-            The relaxed levels, the lower of the two whole levels, and the probability of the upper one, all of the
-            shape of `value`.
+        Returns the relaxed levels, the lower of the two whole levels, and the probability of the upper one.
         """
         below = value.detach().floor()
         above = (value - below).clamp(1e-4, 1 - 1e-4)

@@ -10,29 +10,22 @@ from grain_codec.models.spec import FIRST_FAMILY, Sizes, Spec, bounded
 
 @dataclass(frozen=True)
 class DrawingSpec(Sizes):
-    """Sizes of the two modules that draw what is not transmitted, the prior and the fusion.
+    """Sizes of the two modules that draw what is not transmitted, the prior and the fusion."""
 
-    Attributes:
-        size: side of the picture that they draw, in pixels; larger pictures are interpolated from it.
-        code_width: length of the style code.
-        position_channels: channels of each module's learned map of where in the face it is.
-        prior_widths: channels of the prior at 16, 32, ... `size` / 2 pixels.
-        prior_blocks: residual blocks of the prior at 16 pixels.
-        fusion_widths: channels of the fusion at 32, 64, ... `size` / 2 pixels.
-        fusion_blocks: residual blocks of the fusion at the same scales.
-        noise_channels: channels of the fixed noise at each of these scales, of which the fusion makes texture.
-        repetition_window: side, in cells, of the neighbourhood whose mean cell is taken out of what the fusion adds;
-            odd and at least 3, or 0, which leaves it in.
-    """
-
+    # Side of the picture that they draw, in pixels; larger pictures are interpolated from it.
     size: int = bounded(256, 4 * GRID, 2048)
-    code_width: int = bounded(128, 1, 1024)
-    position_channels: int = bounded(8, 1, 64)
+    code_width: int = bounded(128, 1, 1024)  # Length of the style code.
+    position_channels: int = bounded(8, 1, 64)  # Channels of each module's learned map of where in the face it is.
+    # Channels of the prior at 16, 32, ... `size` / 2 pixels.
     prior_widths: tuple[int, ...] = bounded((128, 128, 64, 32), 4, 1024)
-    prior_blocks: int = bounded(2, 0, 32)
+    prior_blocks: int = bounded(2, 0, 32)  # Residual blocks of the prior at 16 pixels.
+    # Channels of the fusion at 32, 64, ... `size` / 2 pixels.
     fusion_widths: tuple[int, ...] = bounded((96, 48, 24), 4, 1024)
-    fusion_blocks: tuple[int, ...] = bounded((3, 1, 1), 0, 32)
+    fusion_blocks: tuple[int, ...] = bounded((3, 1, 1), 0, 32)  # Residual blocks of the fusion at the same scales.
+    # Channels of the fixed noise at each of these scales, of which the fusion makes texture.
     noise_channels: int = bounded(4, 1, 16)
+    # Side, in cells, of the neighbourhood whose mean cell is taken out of what the fusion adds; odd and at least 3, or
+    # 0, which leaves it in.
     repetition_window: int = bounded(3, 0, GRID - 1)
 
     def check(self) -> None:
@@ -46,45 +39,34 @@ class DrawingSpec(Sizes):
 
 @dataclass(frozen=True)
 class Face1024Spec(Spec):
-    """Sizes of a face-1024 model; travels as JSON in the header of its weights file.
-
-    Attributes:
-        name: what users call the model (`-m`).
-        image_size: side of the face in pixels.
-        view_size: side of the antialiased view that is transmitted; everything finer is drawn.
-        thumbnail_components: principal components kept of the 16x16 thumbnail.
-        detail_components: coefficients transmitted for a cell beyond its thumbnail pixel.
-        neighbour_components: leading coefficients of a decoded neighbour that predict a cell linearly.
-        predictor_width, predictor_blocks: channels and residual blocks of the cell predictor.
-        enhancement_width, enhancement_blocks: the same of the network after the last cell is decoded.
-        position_channels: channels of the learned map that tells the predictor where in the face it is.
-        coarsest_step: quantiser step of the details at fine quality 0, in units of the image range.
-        steps_per_octave: fine qualities in which the quantiser step halves.
-        fine_qualities: number of fine qualities; a file stores one of them.
-        thumbnail_step_ratio: quantiser step of the thumbnail over that of the details.
-        quality_levels: the fine quality of each public level 1, 2, ...
-        drawing: sizes of the prior and the fusion module; None where the model has neither.
-    """
+    """Sizes of a face-1024 model; travels as JSON in the header of its weights file."""
 
     family: ClassVar[str] = FIRST_FAMILY
 
-    name: str = "face-1024"
-    image_size: int = bounded(1024, 4 * GRID, 2048)
+    name: str = "face-1024"  # What users call the model (`-m`).
+    image_size: int = bounded(1024, 4 * GRID, 2048)  # Side of the face in pixels.
+    # Side of the antialiased view that is transmitted; everything finer is drawn.
     view_size: int = bounded(128, 4 * GRID, 512)
-    thumbnail_components: int = bounded(448, 1, LR_SAMPLES)
-    detail_components: int = bounded(40, 1, 96)
+    thumbnail_components: int = bounded(448, 1, LR_SAMPLES)  # Principal components kept of the 16x16 thumbnail.
+    detail_components: int = bounded(40, 1, 96)  # Coefficients transmitted for a cell beyond its thumbnail pixel.
+    # Leading coefficients of a decoded neighbour that predict a cell linearly.
     neighbour_components: int = bounded(12, 0, 64)
+    # Channels and residual blocks of the cell predictor.
     predictor_width: int = bounded(128, 1, 1024)
     predictor_blocks: int = bounded(2, 0, 32)
+    # The same of the network after the last cell is decoded.
     enhancement_width: int = bounded(64, 1, 1024)
     enhancement_blocks: int = bounded(4, 0, 32)
+    # Channels of the learned map that tells the predictor where in the face it is.
     position_channels: int = bounded(16, 0, 64)
+    # Quantiser step of the details at fine quality 0, in units of the image range.
     coarsest_step: float = bounded(2.0, 1e-3, 1e3)
-    steps_per_octave: int = bounded(16, 1, 255)
-    fine_qualities: int = bounded(48, 1, 256)
-    thumbnail_step_ratio: float = bounded(0.125, 1e-3, 1e3)
+    steps_per_octave: int = bounded(16, 1, 255)  # Fine qualities in which the quantiser step halves.
+    fine_qualities: int = bounded(48, 1, 256)  # Number of fine qualities; a file stores one of them.
+    thumbnail_step_ratio: float = bounded(0.125, 1e-3, 1e3)  # Quantiser step of the thumbnail over that of the details.
+    # The fine quality of each public level 1, 2, ...
     quality_levels: tuple[int, ...] = bounded((8, 12, 16, 20, 23, 26, 29, 33), 0, 255)
-    drawing: DrawingSpec | None = None
+    drawing: DrawingSpec | None = None  # Sizes of the prior and the fusion module; None where the model has neither.
 
     @property
     def cell_size(self) -> int:

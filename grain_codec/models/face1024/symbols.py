@@ -37,17 +37,11 @@ MOST_SCALE = 127
 
 @dataclass(frozen=True)
 class Face1024Symbols:
-    """Whole levels of one face.
+    """Whole levels of one face."""
 
-    Attributes:
-        thumbnail: integers `[T]`, components in order of falling variance.
-        details: integers `[256, C]`, cells in raster order.
-        fine_quality: which of the model's quantiser steps the levels count in.
-    """
-
-    thumbnail: Ints
-    details: Ints
-    fine_quality: int
+    thumbnail: Ints  # Integers `[T]`, components in order of falling variance.
+    details: Ints  # Integers `[256, C]`, cells in raster order.
+    fine_quality: int  # Which of the model's quantiser steps the levels count in.
 
 
 TABLE_TYPES: dict[str, type[np.generic]] = {
@@ -61,28 +55,17 @@ TABLE_TYPES: dict[str, type[np.generic]] = {
 
 @dataclass(frozen=True)
 class SymbolTables:
-    """The integer tables that travel with the weights.
+    """The integer tables that travel with the weights."""
 
-    Attributes:
-        thumbnail_scales: uint8 `[anchors, T]` scale indices.
-        detail_scales: uint8 `[anchors, 256, C]` scale indices.
-        thumbnail_context: int8 `[CLASSES]` added to a scale index.
-        detail_context: int8 `[bands, CLASSES, CLASSES]`, by the class of the cell and of its surroundings.
-        cumulative: int32 `[alphabets, ALPHABET + 1]` rows of the level coder.
-    """
-
-    thumbnail_scales: npt.NDArray[np.uint8]
-    detail_scales: npt.NDArray[np.uint8]
-    thumbnail_context: npt.NDArray[np.int8]
+    thumbnail_scales: npt.NDArray[np.uint8]  # Uint8 `[anchors, T]` scale indices.
+    detail_scales: npt.NDArray[np.uint8]  # Uint8 `[anchors, 256, C]` scale indices.
+    thumbnail_context: npt.NDArray[np.int8]  # Int8 `[CLASSES]` added to a scale index.
+    # Int8 `[bands, CLASSES, CLASSES]`, by the class of the cell and of its surroundings.
     detail_context: npt.NDArray[np.int8]
-    cumulative: npt.NDArray[np.int32]
+    cumulative: npt.NDArray[np.int32]  # Int32 `[alphabets, ALPHABET + 1]` rows of the level coder.
 
     def check(self, spec: Face1024Spec) -> None:
-        """Refuses tables that the coder could not work with.
-
-        Raises:
-            WrongModel: a table has the wrong shape or type, or alphabets that do not rise to their total.
-        """
+        """Raises WrongModel for a table of a wrong shape or type, and for alphabets that do not rise to their total."""
         anchors = -(-spec.fine_qualities // ANCHOR_SPACING) + 1
         shapes = {
             "thumbnail_scales": (anchors, spec.thumbnail_components),
@@ -131,11 +114,7 @@ class SymbolCoder:
         return sum(float(self._levels.ideal_bits(group.coded(), group.scales).sum()) for group in groups)
 
     def magnitude_bits(self, symbols: Face1024Symbols, count: int) -> tuple[Floats, Floats]:
-        """What each level would cost at magnitudes 0 to `count` - 1, in its present context.
-
-        Returns:
-            Bits of the thumbnail's levels `[T, count]` and of the details' `[256, C, count]`.
-        """
+        """Bits of magnitudes 0 to `count` - 1 in the contexts of a face: `[T, count]` and `[256, C, count]`."""
         thumbnail_scales, detail_scales = np.zeros_like(symbols.thumbnail), np.zeros_like(symbols.details)
         for group in self._groups_of(symbols):
             scales = thumbnail_scales if group.levels is symbols.thumbnail else detail_scales
@@ -152,11 +131,7 @@ class SymbolCoder:
         return encoder.finish()
 
     def _groups_of(self, symbols: Face1024Symbols) -> Iterator[LevelGroup]:
-        """The groups of a face's levels in coding order.
-
-        The scales of a group depend on levels of earlier groups only, so that a decoder can fill the levels in as it
-        goes.
-        """
+        """The groups of a face's levels in coding order; the scales of each depend on levels of earlier groups only."""
         base = interpolate_anchors(self.tables.thumbnail_scales, symbols.fine_quality)
         for where, context in thumbnail_groups(symbols.thumbnail[None], base):
             scales = base[where] + self.tables.thumbnail_context[context].astype(np.int64)[:, None]
@@ -169,17 +144,11 @@ class SymbolCoder:
 
 @dataclass(frozen=True)
 class LevelGroup:
-    """Levels of a face that are coded together.
+    """Levels of a face that are coded together."""
 
-    Attributes:
-        levels: the array that holds them.
-        where: their place in the array.
-        scales: scale index of each, `[L]`.
-    """
-
-    levels: Ints
-    where: slice | tuple[Ints, int]
-    scales: Ints
+    levels: Ints  # The array that holds them.
+    where: slice | tuple[Ints, int]  # Their place in the array.
+    scales: Ints  # Scale index of each, `[L]`.
 
     def coded(self) -> Ints:
         """The levels themselves, `[L]`."""

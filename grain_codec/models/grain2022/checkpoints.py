@@ -30,19 +30,12 @@ MEAN_CODE = "latent_avg"
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Paths of the files; None stands for a file that the user does not have.
+    """Paths of the files; None stands for a file that the user does not have."""
 
-    Attributes:
-        invrrdb: the rescaling module.
-        codestylegan: the prior module; its generator is used where `stylegan` is None.
-        fusion: the fusion module.
-        stylegan: the pretrained generator, with its mean code.
-    """
-
-    invrrdb: Path | None = None
-    codestylegan: Path | None = None
-    fusion: Path | None = None
-    stylegan: Path | None = None
+    invrrdb: Path | None = None  # The rescaling module.
+    codestylegan: Path | None = None  # The prior module; its generator is used where `stylegan` is None.
+    fusion: Path | None = None  # The fusion module.
+    stylegan: Path | None = None  # The pretrained generator, with its mean code.
 
 
 OFFICIAL_NAMES = {
@@ -94,37 +87,48 @@ def import_checkpoints(
         blueprint = Grain2022(spec).state_dict()
     tensors: dict[str, Tensor] = {}
     for kind, content in contents.items():
-        for prefix, found in _parts(kind, content, "stylegan" in paths, spec, paths[kind]).items():
+        for prefix, found in tensors_in(kind, content, paths[kind], "stylegan" in paths, spec.code_channels).items():
             wanted = {name.removeprefix(prefix): value for name, value in blueprint.items() if name.startswith(prefix)}
             check_tensors(found, wanted, str(paths[kind]))
             tensors.update((prefix + name, value) for name, value in found.items())
     return spec, {f"networks.{name}": value.detach().float().numpy() for name, value in tensors.items()}
 
 
-def _parts(
-    kind: str, content: Mapping[str, Any], generator_apart: bool, spec: Grain2022Spec, path: Path
+def tensors_in(
+    kind: str, content: Mapping[str, Any], path: Path, generator_apart: bool, code_channels: int
 ) -> dict[str, dict[str, Tensor]]:
-    """The tensors in a file's content, by where they belong: a prefix of the names of the networks' tensors."""
+    """The tensors in a file's content, by the prefix that turns their names into those of the networks' tensors.
+
+    Args:
+        kind: a field of `Checkpoints`.
+        content: what `read_content` gave.
+        path: of the file, for the text of the error.
+        generator_apart: whether the generator is taken from its own file.
+        code_channels: length of the generator's mean code.
+
+    Raises:
+        WrongModel: the file has no tensors, or not the mean code that it should have.
+    """
     keys = (GENERATOR_KEY,) if kind == "stylegan" else STATE_KEYS
     state = state_in(content, path, *keys)
     state.pop(MEAN_CODE, None)
     if kind == "stylegan":
-        return {"prior.decoder.": state, "prior.latent_avg": {"": _mean_code(content, spec, path)}}
+        return {"prior.decoder.": state, "prior.latent_avg": {"": _mean_code(content, code_channels, path)}}
     if kind == "codestylegan" and generator_apart:
         # The codes were trained with the pretrained generator, which its own file has together with its mean code.
         codes = {name: value for name, value in state.items() if not name.startswith("decoder.")}
         return {"prior.encoder.": {name.removeprefix("encoder."): value for name, value in codes.items()}}
     if kind == "codestylegan":
-        return {"prior.": {**state, MEAN_CODE: _mean_code(content, spec, path)}}
+        return {"prior.": {**state, MEAN_CODE: _mean_code(content, code_channels, path)}}
     return {"rescaling." if kind == "invrrdb" else "fusion.": state}
 
 
-def _mean_code(content: Mapping[str, Any], spec: Grain2022Spec, path: Path) -> Tensor:
+def _mean_code(content: Mapping[str, Any], code_channels: int, path: Path) -> Tensor:
     """The generator's mean code, `[code_channels]`."""
     found = content.get(MEAN_CODE)
     if not isinstance(found, Tensor):
         raise WrongModel(f"{path}: lacks {MEAN_CODE}, which the generator's own file has")
-    check_tensors({MEAN_CODE: found.squeeze()}, {MEAN_CODE: torch.empty(spec.code_channels)}, str(path))
+    check_tensors({MEAN_CODE: found.squeeze()}, {MEAN_CODE: torch.empty(code_channels)}, str(path))
     return found.squeeze()
 
 

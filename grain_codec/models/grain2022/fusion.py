@@ -25,14 +25,10 @@ class Fusion(nn.Module):
         self.out = nn.Sequential(*leaky_convolutions(sum(fused), coarse, coarse, middle, middle), conv3x3(middle, 3))
 
     def forward(self, rescaling: list[Tensor], generated: list[Tensor]) -> Tensor:
-        """Draws the final face, from features alone: the pictures `rescaled` and `prior` are not used.
+        """`fused`, `[B, 3, S, S]` of the finest size, nominally in [-1, 1] and not clamped.
 
-        Args:
-            rescaling: features of the rescaling module, `[B, 64, S, S]` for the three finest sizes S.
-            generated: features of the generator, `[B, C, S, S]` for the same sizes, C = 128, 64, 32.
-
-        Returns:
-            `fused`, `[B, 3, S, S]` of the finest size, nominally in [-1, 1] and not clamped.
+        It takes the features of the rescaling module, `[B, 64, S, S]`, and of the generator, `[B, C, S, S]` with C =
+        128, 64, 32, at the three finest sizes S. The pictures `rescaled` and `prior` are not used.
         """
         size = rescaling[-1].shape[-2:]
         mixed = torch.cat(

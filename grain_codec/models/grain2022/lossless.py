@@ -59,11 +59,7 @@ def encode(samples: np.ndarray) -> bytes:
 
 
 def decode(payload: bytes) -> np.ndarray:
-    """The LR image uint8 `[16, 16, 3]` of its bytes.
-
-    Raises:
-        Corrupt: the payload is not exactly what `encode` gives for some image.
-    """
+    """The LR image uint8 `[16, 16, 3]` of its bytes. Raises Corrupt for bytes that `encode` does not give."""
     decoder = RangeDecoder(payload)
 
     def read(cumulative: np.ndarray, _: int) -> int:
@@ -120,8 +116,7 @@ def _neighbours(samples: np.ndarray, row: int, column: int) -> tuple[np.ndarray,
 def _expected_error(errors: np.ndarray, row: int, column: int, index: int) -> int:
     """Estimates the error of the next prediction, in 1/8 level, from errors nearby and of channels coded before.
 
-    Args:
-        errors: `[17, 18, 3]` with a margin above, left and right; negative where nothing is coded yet.
+    `errors` is `[17, 18, 3]` with a margin above, left and right, and negative where nothing is coded yet.
     """
     near = [errors[row + 1, column, index], *errors[row, column : column + 3, index]]
     near = [int(error) for error in near if error >= 0] or [_FIRST_ERROR]

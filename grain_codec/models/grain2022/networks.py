@@ -24,17 +24,11 @@ from grain_codec.ops.unpack import unpack_low_resolution
 
 
 class Decoded(NamedTuple):
-    """Pictures `[B, 3, S, S]`, nominally in [-1, 1] and not clamped.
+    """Pictures `[B, 3, S, S]`, nominally in [-1, 1] and not clamped."""
 
-    Attributes:
-        rescaled: what the rescaling module decodes by itself.
-        prior: what the generator draws.
-        fused: what is drawn from both modules' features; the result.
-    """
-
-    rescaled: Tensor
-    prior: Tensor
-    fused: Tensor
+    rescaled: Tensor  # What the rescaling module decodes by itself.
+    prior: Tensor  # What the generator draws.
+    fused: Tensor  # What is drawn from both modules' features; the result.
 
 
 class Grain2022(ReciprocalNetworks):
@@ -66,12 +60,7 @@ class Grain2022(ReciprocalNetworks):
         return quantise(lr, additive_noise)
 
     def decode(self, lr: Tensor, random_noise: bool = False) -> Decoded:
-        """Decodes a quantised LR image.
-
-        Args:
-            lr: `[B, 3, 16, 16]` in [-1, 1].
-            random_noise: see `GenerativePrior`.
-        """
+        """Decodes quantised LR images `[B, 3, 16, 16]` in [-1, 1]; `random_noise` as in `GenerativePrior`."""
         rescaled, features = self.rescaling.dec(lr)
         prior, generated = self.prior(features, random_noise)
         return Decoded(rescaled, prior, self.fusion(features[-len(generated) :], generated))
@@ -79,9 +68,8 @@ class Grain2022(ReciprocalNetworks):
     def forward(self, image: Tensor, official_quirks: bool = False) -> Decoded:
         """`[B, 3, S, S]` in [-1, 1] -> what comes back of it through its 8-bit LR image.
 
-        Args:
-            official_quirks: as the published test program does it, which no file can: with noise on the LR
-                image in place of rounding, and fresh noise in the generator.
+        With `official_quirks` as in the published test program, which no file can hold: noise on the LR image in place
+        of rounding, and fresh noise in the generator.
         """
         return self.decode(self.quantise(self.encode(image), official_quirks), official_quirks)
 
@@ -90,14 +78,10 @@ class Grain2022(ReciprocalNetworks):
         return ((self.quantise(self.encode(image * 2 - 1)) + 1) / 2 * LEVELS).round()
 
     def draw(self, samples: Tensor, output: str) -> Tensor:
-        """Draws faces, with the stored noise.
+        """Draws faces `[B, 3, S, S]` in [0, 1] as one of `outputs`, with the stored noise.
 
-        Args:
-            samples: of LR images, `[B, 3, 16, 16]`, whole numbers 0 to 255 as floats.
-            output: one of `outputs`; no module works that it does not need.
-
-        Returns:
-            `[B, 3, S, S]` in [0, 1].
+        It takes samples of LR images, `[B, 3, 16, 16]`, whole numbers 0 to 255 as floats, and runs only the modules
+        that it needs.
         """
         assert output in self.outputs
         picture, features = self.rescaling.dec(samples / LEVELS * 2 - 1)
@@ -128,9 +112,8 @@ class Grain2022(ReciprocalNetworks):
 def to_samples(picture: Tensor, official_quirks: bool = False) -> Tensor:
     """A picture `[B, 3, S, S]` in [-1, 1] as uint8 of the same shape.
 
-    Args:
-        official_quirks: cut the fraction off, as the published test program does, which darkens a picture by
-            half a level; else round.
+    With `official_quirks` the fraction is cut off, as in the published test program, which darkens a picture by half a
+    level; else it is rounded.
     """
     levels = ((picture + 1) / 2).clamp(0, 1) * LEVELS
     return (levels if official_quirks else levels.round()).to(torch.uint8)

@@ -74,16 +74,11 @@ class GenerativePrior(nn.Module):
         self.register_buffer("latent_avg", torch.zeros(spec.code_channels), persistent=keeps_mean_code)
 
     def forward(self, features: list[Tensor], random_noise: bool = False) -> tuple[Tensor, list[Tensor]]:
-        """Generates the face that the feature maps describe.
+        """Generates the faces that feature maps `[B, 64, S, S]` for S = 16, 32, ..., 1024 describe.
 
-        Args:
-            features: `[B, 64, S, S]` for S = 16, 32, ..., 1024.
-            random_noise: draw new noise at every call, as the published program does, instead of using the stored
-                noise maps, with which the output depends on the input alone.
-
-        Returns:
-            `prior`, `[B, 3, 1024, 1024]`, nominally in [-1, 1] and not clamped, and the generator's
-            features `[B, 128, 256, 256]`, `[B, 64, 512, 512]`, `[B, 32, 1024, 1024]`.
+        Returns `prior`, `[B, 3, 1024, 1024]`, nominally in [-1, 1] and not clamped, and the generator's features `[B,
+        128, 256, 256]`, `[B, 64, 512, 512]`, `[B, 32, 1024, 1024]`. With `random_noise` the noise is new at every call,
+        as in the published program; with the stored noise the output depends on the input alone.
         """
         generated: tuple[Tensor, list[Tensor]] = self.decoder(self.encoder(features) + self.latent_avg, random_noise)
         return generated

@@ -17,17 +17,11 @@ LEVELS = 255  # The largest 8-bit sample.
 
 
 def quantise(lr: Tensor, additive_noise: bool = False) -> Tensor:
-    """Rounds the LR image to 8-bit samples.
+    """Rounds LR images `[B, 3, 16, 16]`, nominally in [-1, 1], to 8-bit samples, mapped back to [-1, 1].
 
-    The gradient of rounding is that of the identity, and zero where a sample is clamped.
-
-    Args:
-        lr: `[B, 3, 16, 16]`, nominally in [-1, 1].
-        additive_noise: add uniform noise that is one level wide instead of rounding, as the published program does in
-            training and, by mistake, in its evaluation too. A file cannot hold the result.
-
-    Returns:
-        `[B, 3, 16, 16]` in [-1, 1]; without noise, whole multiples of 1 / 255 in [0, 1] mapped to that range.
+    The gradient of rounding is that of the identity, and zero where a sample is clamped. `additive_noise` adds uniform
+    noise that is one level wide instead of rounding, as the published program does in training and, by mistake, in its
+    evaluation too; a file cannot hold the result.
     """
     samples = (lr + 1) / 2 * LEVELS
     moved = torch.rand_like(samples) - 0.5 if additive_noise else (samples.round() - samples).detach()
@@ -70,14 +64,9 @@ class Decoder(nn.Module):
         self.out = nn.Sequential(*leaky_convolutions(width, width, width // 2), conv3x3(width // 2, 3))
 
     def forward(self, lr: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Decodes an LR image.
+        """LR images `[B, 3, 16, 16]` in [-1, 1] -> `rescaled`, `[B, 3, S, S]`, nominally in [-1, 1] and not clamped.
 
-        Args:
-            lr: `[B, 3, 16, 16]` in [-1, 1].
-
-        Returns:
-            `rescaled`, `[B, 3, S, S]`, nominally in [-1, 1] and not clamped, and the feature maps
-            `[B, C, s, s]` for s = 16, 32, ..., S; as published, C = 64 and S = 1024.
+        It also returns the feature maps `[B, C, s, s]` for s = 16, 32, ..., S; as published, C = 64 and S = 1024.
         """
         features: list[Tensor] = []
         x = self.conv_first(lr)
@@ -98,14 +87,9 @@ class InvRRDB(nn.Module):
         self.dec = Decoder(spec)
 
     def forward(self, image: Tensor, additive_noise: bool = False) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Encodes and decodes an image.
+        """Encodes and decodes images `[B, 3, S, S]` in [-1, 1]; `additive_noise` as in `quantise`.
 
-        Args:
-            image: `[B, 3, S, S]` in [-1, 1].
-            additive_noise: see `quantise`.
-
-        Returns:
-            The quantised LR image `[B, 3, 16, 16]`, `rescaled` and the feature maps; see `Decoder`.
+        Returns the quantised LR images `[B, 3, 16, 16]`, `rescaled` and the feature maps; see `Decoder`.
         """
         lr = quantise(self.enc(image), additive_noise)
         rescaled, features = self.dec(lr)

@@ -9,29 +9,20 @@ from grain_codec.models.spec import Spec, bounded
 
 @dataclass(frozen=True)
 class Grain2022Spec(Spec):
-    """Sizes of a model of the published kind; as they stand here, those of the published one.
-
-    Attributes:
-        name: what users call the model (`-m`).
-        image_size: side of the face in pixels, a power of two.
-        width: channels of the rescaling module's feature maps.
-        growth: channels that each convolution of a dense block adds.
-        encoder_blocks: residual in residual dense blocks of the encoder, at 16x16.
-        decoder_blocks: those of the decoder at 16, 32, ... `image_size`; the last two sizes have light ones.
-        generator_channels: channels of the generator's feature maps at 4, 8, ... `image_size`.
-        code_channels: length of each of the generator's codes.
-        mapping_layers: layers of the generator's mapping network, which takes no part in decoding.
-    """
+    """Sizes of a model of the published kind; as they stand here, those of the published one."""
 
     family: ClassVar[str] = "grain-2022"
-    name: str = "grain-2022"
-    image_size: int = bounded(1024, 4 * GRID, 2048)
-    width: int = bounded(64, 2, 256)
-    growth: int = bounded(32, 1, 128)
-    encoder_blocks: int = bounded(10, 0, 32)
+    name: str = "grain-2022"  # What users call the model (`-m`).
+    image_size: int = bounded(1024, 4 * GRID, 2048)  # Side of the face in pixels, a power of two.
+    width: int = bounded(64, 2, 256)  # Channels of the rescaling module's feature maps.
+    growth: int = bounded(32, 1, 128)  # Channels that each convolution of a dense block adds.
+    encoder_blocks: int = bounded(10, 0, 32)  # Residual in residual dense blocks of the encoder, at 16x16.
+    # Those of the decoder at 16, 32, ... `image_size`; the last two sizes have light ones.
     decoder_blocks: tuple[int, ...] = bounded((3, 3, 3, 2, 1, 1, 1), 0, 8)
+    # Channels of the generator's feature maps at 4, 8, ... `image_size`.
     generator_channels: tuple[int, ...] = bounded((512, 512, 512, 512, 512, 256, 128, 64, 32), 1, 1024)
-    code_channels: int = bounded(512, 1, 1024)
+    code_channels: int = bounded(512, 1, 1024)  # Length of each of the generator's codes.
+    # Layers of the generator's mapping network, which takes no part in decoding.
     mapping_layers: int = bounded(8, 0, 16)
 
     @property

@@ -217,15 +217,11 @@ class StyleGAN2Generator(nn.Module):
             self.noises.register_buffer(f"noise_{index}", torch.randn(1, 1, side, side))
 
     def forward(self, codes: Tensor, random_noise: bool = False) -> tuple[Tensor, list[Tensor]]:
-        """Draws faces; the mapping network `style` is not used.
+        """Draws faces `[B, 3, S, S]`, nominally in [-1, 1], from codes; the mapping network `style` is not used.
 
-        Args:
-            codes: `[B, 18, 512]` for size 1024, starting with the coarsest layer's.
-            random_noise: draw new noise for every picture and call instead of using the stored noise maps.
-
-        Returns:
-            `[B, 3, S, S]`, nominally in [-1, 1], and the feature maps of the three finest sizes, coarsest
-            first: for size 1024 `[B, 128, 256, 256]`, `[B, 64, 512, 512]`, `[B, 32, 1024, 1024]`.
+        For size 1024 the codes are `[B, 18, 512]`, that of the coarsest layer first. It also returns the feature maps
+        of the three finest sizes: `[B, 128, 256, 256]`, `[B, 64, 512, 512]`, `[B, 32, 1024, 1024]`. `random_noise`
+        draws new noise for every picture and call instead of using the stored noise maps.
         """
         noises = list(self.noises.buffers())
         if random_noise:
