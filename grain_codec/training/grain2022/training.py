@@ -6,18 +6,26 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from grain_codec.models.grain2022.checkpoints import tensors_in
 from grain_codec.models.grain2022.networks import Grain2022
+from grain_codec.models.grain2022.prior import GenerativePrior
 from grain_codec.models.grain2022.spec import Grain2022Spec
 from grain_codec.models.networks import MODULES_FOR
+from grain_codec.models.tensor_files import read_content
 from grain_codec.training.family import TrainingFamily
-from grain_codec.training.grain2022.module_files import OFFICIAL_NAMES, load_generator, load_prior
 from grain_codec.training.grain2022.stages import Grain2022Objective, published_adversary
 from grain_codec.training.runs.face_stage import FaceStage
 from grain_codec.training.runs.stage_run import Tell
 from grain_codec.training.settings import ExportSettings, ModuleFiles, Recipe, RunSettings, UnusableSettings
 from grain_codec.training.stages import STAGES, Stage
-from grain_codec.training.state_files import load_module
+from grain_codec.training.state_files import load_module, load_state
 from grain_codec.weights import network_tensors, write_model
+
+OFFICIAL_NAMES = {"rescaling": "invRRDB_model.pt", "prior": "codeStyleGAN_model.pt", "fusion": "Fusion_model.pt"}
+"""The file of each module."""
+
+NOT_LEARNT = ("noises.", ".kernel")
+"""Parts of the names of a generator's tensors that its file may lack."""
 
 
 class Grain2022Training(TrainingFamily[Grain2022Spec]):
@@ -95,7 +103,30 @@ class PublishedStage(FaceStage):
                     raise UnusableSettings(
                         "this stage trains codes for a pretrained generator: give --generator-weights."
                     )
-                load_generator(networks.prior, modules.generator_weights)
+                load_prior(networks.prior, None, modules.generator_weights)
+
+
+def load_prior(prior: GenerativePrior, path: Path | None, generator: Path | None) -> None:
+    """Puts what files hold of a prior module in place.
+
+    Args:
+        path: the module's file; None leaves the code encoder as it is. Our file has the generator, with which the
+            code encoder was trained, and its mean code.
+        generator: the generator's own file; its generator and mean code are used before those in the module's file,
+            which lacks the mean code where it is an official one.
+
+    Raises:
+        WrongModel: a file cannot be read or is of another size, or the mean code is in neither.
+    """
+    own = prior.state_dict()
+    tensors = {name: value for name, value in own.items() if path is None and name.startswith("encoder.")}
+    for kind, file in (("codestylegan", path), ("stylegan", generator)):
+        if file is not None:
+            parts = tensors_in(kind, read_content(file), file, generator is not None, prior.latent_avg.numel())
+            for prefix, found in parts.items():
+                tensors.update((f"{prefix}{name}".removeprefix("prior."), value) for name, value in found.items())
+    kept = {name: own[name] for name in own if name not in tensors and any(part in name for part in NOT_LEARNT)}
+    load_state(prior, {**kept, **tensors}, path or generator or Path())
 
 
 def _load(networks: Grain2022, name: str, path: Path, modules: ModuleFiles) -> None:

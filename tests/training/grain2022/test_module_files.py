@@ -11,7 +11,7 @@ from grain_codec.errors import WrongModel
 from grain_codec.models.grain2022.prior import GenerativePrior
 from grain_codec.models.grain2022.rescaling import InvRRDB
 from grain_codec.models.grain2022.spec import Grain2022Spec
-from grain_codec.training.grain2022.module_files import load_generator, load_prior
+from grain_codec.training.grain2022.training import load_prior
 from grain_codec.training.state_files import load_module, write_module
 
 
@@ -70,12 +70,12 @@ def test_a_generator_may_lack_what_is_not_learnt(tiny_spec: Grain2022Spec, tmp_p
     one, other = prior_of(tiny_spec, 1), prior_of(tiny_spec, 2)
     state = {name: value for name, value in one.decoder.state_dict().items() if "noises." not in name}
     torch.save({"g_ema": state, "latent_avg": one.latent_avg}, tmp_path / "generator.pt")
-    load_generator(other, tmp_path / "generator.pt")
+    load_prior(other, None, tmp_path / "generator.pt")
     assert torch.equal(other.decoder.conv1.conv.weight, one.decoder.conv1.conv.weight)
     del state["conv1.conv.weight"]
     torch.save({"g_ema": state, "latent_avg": one.latent_avg}, tmp_path / "generator.pt")
     with pytest.raises(WrongModel, match=r"conv1\.conv\.weight"):
-        load_generator(other, tmp_path / "generator.pt")
+        load_prior(other, None, tmp_path / "generator.pt")
 
 
 def test_another_modules_file_is_named(tiny_spec: Grain2022Spec, tmp_path: Path):
