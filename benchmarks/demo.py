@@ -10,26 +10,30 @@ from pathlib import Path
 
 import click
 import numpy as np
-from grain_codec.benchmarks.codecs.codec import Coded
-from grain_codec.benchmarks.codecs.ordinary import WebP
-from grain_codec.benchmarks.metrics.metrics import psnr, thumbnail_of
+from grain_codec.benchmarks.codecs.face_codec import Coded
+from grain_codec.benchmarks.codecs.ordinary import WEBP
+from grain_codec.benchmarks.codecs.prescaled import PrescaledCodec
+from grain_codec.benchmarks.metrics.psnr import psnr, thumbnail_of
 from grain_codec.benchmarks.runs.faces import faces_in
 from grain_codec.formats.images.contact_sheet import Tile, contact_sheet
-from grain_codec.formats.images.pictures import read_face
+from grain_codec.formats.images.reading import read_face
 
-from grain_codec.codec import low_resolution_image
+from grain_codec.codec import Pixels, low_resolution_image
 from grain_codec.errors import GrainError
+
+HEADER = f"{'face':16} {'bytes':>5}  {'LR image':>8}  {'decoded':>7}  WebP of at most as many (bytes); PSNR in dB"
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @dataclass(frozen=True)
 class Example:
-    """One face of the demo: original, its file, what came back, and the same bytes as WebP."""
+    """One face of the demo: original, its file, LR image and picture, and what WebP makes of as many bytes."""
 
     name: str
-    original: np.ndarray
+    original: Pixels
     data: bytes
-    low_resolution: np.ndarray
-    decoded: np.ndarray
+    low_resolution: Pixels
+    decoded: Pixels
     webp: Coded | None
 
     def table_row(self) -> str:
@@ -40,17 +44,13 @@ class Example:
 
     def tiles(self) -> list[Tile]:
         """Original, LR image, decoded, WebP of at most as many bytes."""
-        webp = self.webp.pixels if self.webp else np.full_like(self.original, 255)
-        webp_text = f"WebP, {len(self.webp.data)} bytes" if self.webp else "no WebP is as small"
+        blank = Tile(np.full_like(self.original, 255), "no WebP is as small")
         return [
             Tile(self.original, "original"),
             Tile(self.low_resolution, "LR image, 16x16"),
             Tile(self.decoded, f"decoded, {len(self.data)} bytes"),
-            Tile(webp, webp_text),
+            Tile(self.webp.pixels, f"WebP, {len(self.webp.data)} bytes") if self.webp else blank,
         ]
-
-
-HEADER = f"{'face':16} {'bytes':>5}  {'LR image':>8}  {'decoded':>7}  WebP of at most as many (bytes); PSNR in dB"
 
 
 def read_examples(originals: Path, encoded: Path, decoded: Path) -> list[Example]:
@@ -58,18 +58,17 @@ def read_examples(originals: Path, encoded: Path, decoded: Path) -> list[Example
     examples = []
     for name, pixels in faces_in(originals):
         stem = Path(name).stem
-        data = (encoded / f"{stem}.grain").read_bytes()
-        result = decoded / f"{stem}.png"
-        back = read_face(result.read_bytes(), str(result))
-        webp = WebP().best_under(pixels, len(data))
-        examples.append(Example(stem, pixels, data, low_resolution_image(data), back, webp[0] if webp else None))
+        data, result = (encoded / f"{stem}.grain").read_bytes(), decoded / f"{stem}.png"
+        picture = read_face(result.read_bytes(), str(result))
+        webp = PrescaledCodec(WEBP).best_under(pixels, len(data))
+        examples.append(Example(stem, pixels, data, low_resolution_image(data), picture, webp[0] if webp else None))
     return examples
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("originals", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("encoded", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("decoded", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("originals", type=FOLDER)
+@click.argument("encoded", type=FOLDER)
+@click.argument("decoded", type=FOLDER)
 @click.argument("sheet", type=click.Path(dir_okay=False, path_type=Path))
 def main(originals: Path, encoded: Path, decoded: Path, sheet: Path) -> None:
     """Print one row a face and write the contact SHEET."""
@@ -77,9 +76,7 @@ def main(originals: Path, encoded: Path, decoded: Path, sheet: Path) -> None:
         examples = read_examples(originals, encoded, decoded)
     except (GrainError, OSError) as error:
         raise click.ClickException(str(error)) from error
-    click.echo(HEADER)
-    for example in examples:
-        click.echo(example.table_row())
+    click.echo("\n".join([HEADER, *(example.table_row() for example in examples)]))
     contact_sheet([example.tiles() for example in examples]).save(sheet)
     click.echo(f"{sheet}: original, LR image, decoded, WebP")
 

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-import numpy as np
-from grain_codec.benchmarks.codecs.codec import Coded
+from grain_codec.benchmarks.codecs.face_codec import Coded
 from grain_codec.benchmarks.codecs.model import ModelCodec
-from grain_codec.benchmarks.codecs.ordinary import WebP
+from grain_codec.benchmarks.codecs.ordinary import WEBP
+from grain_codec.benchmarks.codecs.prescaled import PrescaledCodec
 from grain_codec.benchmarks.metrics import identity
-from grain_codec.benchmarks.metrics.metrics import psnr
+from grain_codec.benchmarks.metrics.psnr import psnr
 from grain_codec.benchmarks.runs.faces import faces_in
 from grain_codec.formats.images.contact_sheet import Tile, contact_sheet
 
+from grain_codec.codec import Pixels
 from grain_codec.errors import GrainError
 
 
@@ -36,7 +37,7 @@ class Figures:
     identity: float | None
 
 
-def figures_of(name: str, original: np.ndarray, coded: Sequence[Coded]) -> Figures:
+def figures_of(name: str, original: Pixels, coded: Sequence[Coded]) -> Figures:
     """Those of a face uint8 `[S, S, 3]` and what a model made of it."""
     face = identity.OriginalFace(original)
     distance = face.distance(coded[-1].pixels) if face.found else None
@@ -44,20 +45,21 @@ def figures_of(name: str, original: np.ndarray, coded: Sequence[Coded]) -> Figur
 
 
 def worst(figures: Sequence[Figures], count: int) -> list[Figures]:
-    """So many faces of the lowest PSNR, then so many others that are least the same person."""
+    """As many as `count` faces of the lowest PSNR, then as many others that are least the same person."""
     by_psnr = sorted(figures, key=lambda face: face.psnr)[:count]
     others = [face for face in figures if face not in by_psnr and face.identity is not None]
-    return by_psnr + sorted(others, key=lambda face: -face.identity)[:count]
+    return by_psnr + sorted(others, key=lambda face: -(face.identity or 0))[:count]
 
 
-def tiles_of(figures: Figures, original: np.ndarray, coded: Sequence[Coded], webp: Sequence[Coded]) -> list[Tile]:
+def tiles_of(figures: Figures, original: Pixels, coded: Sequence[Coded], webp: Sequence[Coded]) -> list[Tile]:
     """Original, LR image, every output, WebP."""
-    captions = [f"{each.output}, {len(each.data)} bytes" for each in coded]
+    captions = [f"{each.series.output}, {len(each.data)} bytes" for each in coded]
     captions[0] += f", {figures.psnr:.1f} dB"
     captions[-1] += ", no face found" if figures.identity is None else f", identity {figures.identity:.2f}"
-    shown = [Tile(original, figures.name), Tile(coded[0].low_resolution, "LR image")]
-    shown += [Tile(each.pixels, caption) for each, caption in zip(coded, captions, strict=True)]
-    return shown + [Tile(each.pixels, f"WebP, {len(each.data)} bytes") for each in webp]
+    lr_image = [Tile(each.low_resolution, "LR image") for each in coded[:1] if each.low_resolution is not None]
+    outputs = [Tile(each.pixels, caption) for each, caption in zip(coded, captions)]
+    webps = [Tile(each.pixels, f"WebP, {len(each.data)} bytes") for each in webp]
+    return [Tile(original, figures.name), *lr_image, *outputs, *webps]
 
 
 def failures(folder: Path, codec: ModelCodec, max_bytes: int, count: int) -> list[list[Tile]]:
@@ -67,12 +69,12 @@ def failures(folder: Path, codec: ModelCodec, max_bytes: int, count: int) -> lis
     """
     coded_faces = ((name, pixels, codec.best_under(pixels, max_bytes)) for name, pixels in faces_in(folder))
     figures = worst([figures_of(*face) for face in coded_faces if face[2]], count)
+    by_name = {face.name: face for face in figures}
     rows = {}
     for name, pixels in faces_in(folder):
-        for face in figures:
-            if face.name == name:
-                coded, webp = codec.best_under(pixels, max_bytes), WebP().best_under(pixels, max_bytes)
-                rows[name] = tiles_of(face, pixels, coded, webp)
+        if name in by_name:
+            webp = PrescaledCodec(WEBP).best_under(pixels, max_bytes)
+            rows[name] = tiles_of(by_name[name], pixels, codec.best_under(pixels, max_bytes), webp)
     return [rows[face.name] for face in figures]
 
 
@@ -85,7 +87,7 @@ def failures(folder: Path, codec: ModelCodec, max_bytes: int, count: int) -> lis
 def main(folder: Path, sheet: Path, max_bytes: int, count: int, model: str) -> None:
     """Draw the faces of FOLDER with the lowest PSNR, and those that are least the same person, to SHEET."""
     try:
-        identity.require()
+        identity.require_packages()
         codec = ModelCodec(model, model)
         rows = failures(folder, codec, max_bytes, count)
         if not rows:

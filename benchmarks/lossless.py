@@ -15,11 +15,12 @@ import numpy as np
 from grain_codec.formats.images.face_sets import read_face_set
 from PIL import Image
 
+from grain_codec.codec import Pixels
 from grain_codec.coding.grid import GRID
 from grain_codec.models.grain2022 import lossless
 
 
-def stored_bytes(pixels: np.ndarray) -> dict[str, int]:
+def stored_bytes(pixels: Pixels) -> dict[str, int]:
     """Bytes of an image uint8 `[16, 16, 3]` under each coder; of the others the whole file, metadata-free."""
     image = Image.fromarray(pixels)
     sizes = {"grain-codec payload": len(lossless.encode(pixels))}

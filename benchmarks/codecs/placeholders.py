@@ -29,7 +29,7 @@ class Placeholder(ABC):
     prescale = 0
 
     def __init__(self) -> None:
-        self.series = (Series(self.name),)
+        self.series: tuple[Series, ...] = (Series(self.name),)
         self._face: Pixels | None = None
         self._files: dict[str, Coded] = {}
 

@@ -102,7 +102,8 @@ class PrescaledCodec:
         if format.plugin:
             require(format.plugin_needed, "bench", format.plugin)
             import_module(format.plugin)
-        self.format, self.name, self.series = format, format.name, (Series(format.name),)
+        self.format, self.name = format, format.name
+        self.series: tuple[Series, ...] = (Series(format.name),)
         self.points = tuple(map(str, rungs))
         self.prescales = QUICK_PRESCALES if quick else PRESCALES
         self.quick = quick
@@ -253,4 +254,4 @@ def enlarged(data: bytes, side: int) -> Pixels:
 def squared_error(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
     """Mean squared error of two pictures' samples."""
     difference = np.subtract(one, other, dtype=np.float32).reshape(-1)
-    return float(difference @ difference) / difference.size
+    return float(difference @ difference / difference.size)

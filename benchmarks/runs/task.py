@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from grain_codec.benchmarks.codecs.face_codec import Coded, FaceCodec
@@ -174,6 +175,7 @@ def _row(key: RowKey, coded: Coded | None = None, values: dict[str, float] | Non
     row = Row(key.image, series.codec, series.output, series.effort, key.kind, key.point)
     if coded is None:
         return row
+    measured: dict[str, Any] = dict(values or {})
     return replace(
         row,
         bytes=len(coded.data),
@@ -182,5 +184,5 @@ def _row(key: RowKey, coded: Coded | None = None, values: dict[str, float] | Non
         setting=coded.setting,
         encode_seconds=coded.encode_seconds,
         decode_seconds=coded.decode_seconds,
-        **(values or {}),
+        **measured,
     )

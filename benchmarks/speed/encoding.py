@@ -2,75 +2,73 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-from grain_codec.benchmarks.speed.timing import Row, measure, row_of
-from grain_codec.formats.images.pictures import read_face
+from grain_codec.benchmarks.speed.decoding import Bench
+from grain_codec.benchmarks.speed.timing import Row
+from grain_codec.formats.images.reading import read_face
 from PIL import Image
 
 from grain_codec.codec import Codec
 from grain_codec.errors import TooLarge
-from grain_codec.models.face1024.spec import Face1024Spec
-from grain_codec.runtime.encode_pipeline import EncodedFace, EncodePipeline, Photograph, Settings
+from grain_codec.runtime.encode_pipeline import EncodePipeline, FaceToEncode
+from grain_codec.runtime.pipeline import Read
+from grain_codec.settings import EncodeSettings
 
 WAYS = {
-    "quality 5": Settings(quality=5),
-    "at most 300 bytes": Settings(max_bytes=300),
-    "effort 1": Settings(quality=5, effort=1),
+    "quality 5": EncodeSettings(quality=5),
+    "at most 300 bytes": EncodeSettings(max_bytes=300),
+    "effort 1": EncodeSettings(quality=5, effort=1),
 }
-ONLY_WAY = {"the only quality": Settings()}
+ONLY_WAY = {"the only quality": EncodeSettings()}
 
 
-def encoding_rows(codec: Codec, faces: Sequence[np.ndarray], seconds: float) -> Iterator[Row]:
-    """Faces uint8 `[S, S, 3]` as one batch, with all that is coded done in this process."""
-    for name, settings in _ways(codec).items():
-        timing = measure(partial(codec.encode_faces, faces, **vars(settings)), codec.device, seconds)
-        yield row_of(f"encode, {name}", len(faces), timing)
+def encoding_rows(bench: Bench, batch: int) -> Iterator[Row]:
+    """The face `batch` times, encoded together in this process."""
+    for name, settings in _ways(bench.codec).items():
+        encode = partial(bench.codec.encode_batch, [bench.face] * batch, [settings] * batch)
+        yield bench.stopwatch.row(f"encode, {name}", batch, encode)
 
 
-def photograph_rows(
-    codec: Codec, face: np.ndarray, count: int, folder: Path, workers: int, seconds: float
-) -> Iterator[Row]:
+def photograph_rows(bench: Bench, count: int, folder: Path, workers: int) -> Iterator[Row]:
     """A folder of JPEG to a folder of .grain without a search, workers started before the clock."""
-    buffer = io.BytesIO()
-    Image.fromarray(face).save(buffer, "JPEG", quality=95)
     sources = [folder / f"{index:04}.jpg" for index in range(count)]
     for source in sources:
-        source.write_bytes(buffer.getvalue())
-    for name, settings in _ways(codec).items():
+        Image.fromarray(bench.face).save(source, "JPEG", quality=95)
+    for name, settings in _ways(bench.codec).items():
         if settings.effort:
             continue
-        with EncodePipeline(codec, settings, workers=workers) as pipeline:
-
-            def encode_all() -> None:
-                faces = list(pipeline.encode(sources, PhotographReader(codec.spec.image_size), write_file))
-                assert all(face.error is None or isinstance(face.error, TooLarge) for face in faces)
-
-            timing = measure(encode_all, codec.device, seconds)
+        with EncodePipeline(bench.codec, workers=workers) as pipeline:
+            read = PhotographReader(bench.codec.spec.image_size, settings)
             label = f"folder of {count} JPEG, {name}, {workers} workers, batches of {pipeline.batch_size}"
-        yield row_of(label, count, timing)
+            yield bench.stopwatch.row(label, count, partial(_encode_all, pipeline, sources, read))
 
 
-def _ways(codec: Codec) -> dict[str, Settings]:
-    """What is measured of a model: the published kind has one quality, and nothing to search for."""
-    return WAYS if isinstance(codec.spec, Face1024Spec) else ONLY_WAY
+def _ways(codec: Codec) -> dict[str, EncodeSettings]:
+    """What is measured of a model: one that has one quality has nothing to search for."""
+    return WAYS if len(codec.spec.quality_levels) > 1 else ONLY_WAY
+
+
+def _encode_all(pipeline: EncodePipeline, sources: list[Path], read: PhotographReader) -> None:
+    faces = list(pipeline.encode(sources, read, write_file))
+    assert all(face.error is None or isinstance(face.error, TooLarge) for face in faces)
 
 
 @dataclass(frozen=True)
 class PhotographReader:
-    """Reads photographs at a model's size; travels to workers."""
+    """Reads photographs at a model's size, to be encoded with some settings; travels to workers."""
 
     size: int
+    settings: EncodeSettings
 
-    def __call__(self, source: Path) -> Photograph:
-        return Photograph(read_face(source.read_bytes(), source.name, self.size))
+    def __call__(self, source: Path) -> Read[FaceToEncode, None]:
+        """Reads one photograph; raises BadImage or OSError where it cannot."""
+        return Read(FaceToEncode(read_face(source.read_bytes(), source.name, self.size), self.settings), None)
 
 
-def write_file(source: Path, face: EncodedFace) -> int:
+def write_file(source: Path, kept: None, data: bytes) -> int:
     """Writes a file beside its photograph; the bytes written."""
-    return source.with_suffix(".grain").write_bytes(face.data)
+    return source.with_suffix(".grain").write_bytes(data)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
-from grain_codec.benchmarks.speed.timing import Row, measure, row_of
+from grain_codec.benchmarks.speed.timing import Row, Stopwatch
 from torch import Tensor
 
 from grain_codec.ops.biased_activation import biased_activation
@@ -27,7 +29,7 @@ class Case:
 
     name: str
     operation: Callable[..., object]
-    arguments: tuple
+    arguments: tuple[Any, ...]
 
 
 def cases(device: torch.device, dtype: torch.dtype, side: int = 512) -> Iterator[Case]:
@@ -64,18 +66,16 @@ def cases(device: torch.device, dtype: torch.dtype, side: int = 512) -> Iterator
     yield Case(f"biased_activation, 64 channels at {side}", biased_activation, activated)
 
 
-def operation_rows(device: torch.device, seconds: float, side: int = 512, compiled: bool = True) -> Iterator[Row]:
+def operation_rows(stopwatch: Stopwatch, side: int = 512, compiled: bool = True) -> Iterator[Row]:
     """Times of each operation; its kernel where there is one to run."""
-    dtype = torch.float16 if device.type == "cuda" else torch.float32
-    for case in cases(device, dtype, side):
+    on_gpu = stopwatch.device.type == "cuda"
+    for case in cases(stopwatch.device, torch.float16 if on_gpu else torch.float32, side):
         ways = {"reference": case.operation}
         if compiled:
             ways["torch.compile"] = torch.compile(case.operation)
         with torch.inference_mode():
-            for way, operation in ways.items():
-                with reference_only():
-                    timing = measure(lambda: operation(*case.arguments), device, seconds)
-                yield row_of(f"{case.name}: {way}", BATCH, timing)
-            if device.type == "cuda":
-                timing = measure(lambda: case.operation(*case.arguments), device, seconds)
-                yield row_of(f"{case.name}: kernel", BATCH, timing)
+            with reference_only():
+                for way, operation in ways.items():
+                    yield stopwatch.row(f"{case.name}: {way}", BATCH, partial(operation, *case.arguments))
+            if on_gpu:
+                yield stopwatch.row(f"{case.name}: kernel", BATCH, partial(case.operation, *case.arguments))

@@ -3,44 +3,28 @@
 from __future__ import annotations
 
 import os
-import resource
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from grain_codec.benchmarks.runs.processor import processor
+from grain_codec.benchmarks.runs.machine import peak_mebibytes, processor
+
+from grain_codec.runtime.cores import available_cores
 
 LEAST_RUNS = 3
 MOST_RUNS = 200
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Seconds of each run by the clock, sorted, and of all the process's threads together."""
-
-    runs: tuple[float, ...]
-    busy: tuple[float, ...]
-
-    @property
-    def median(self) -> float:
-        """The middle one."""
-        return statistics.median(self.runs)
-
-    @property
-    def spread(self) -> tuple[float, float]:
-        """First and third quartile."""
-        return self.runs[(len(self.runs) - 1) // 4], self.runs[-1 - (len(self.runs) - 1) // 4]
+COLUMNS = ("what", "batch", "median ms", "from ms", "to ms", "processor ms", "runs")
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table: milliseconds for one of a batch.
+    """A line of the table: milliseconds for one of a batch.
 
     Attributes:
-        low, high: quartiles.
-        busy: median of the processor time of this process.
+        low, high: first and third quartile.
+        busy: median of the time that the processor's cores spent on all threads of this process.
     """
 
     what: str
@@ -52,54 +36,55 @@ class Row:
     runs: int
 
     def cells(self) -> tuple[str, ...]:
-        """As text."""
+        """As text, in the order of COLUMNS."""
         times = (f"{value:.3f}" for value in (self.median, self.low, self.high, self.busy))
         return self.what, str(self.batch), *times, str(self.runs)
 
 
-def row_of(what: str, batch: int, timing: Timing) -> Row:
-    """The line of a call that did `batch` of something."""
-    low, high = timing.spread
-    scale = 1000 / batch
-    busy = statistics.median(timing.busy)
-    return Row(what, batch, timing.median * scale, low * scale, high * scale, busy * scale, len(timing.runs))
+@dataclass(frozen=True)
+class Stopwatch:
+    """Measures calls on a device, each for about `seconds`."""
 
+    device: torch.device
+    seconds: float
 
-def measure(call: Callable[[], object], device: torch.device, seconds: float) -> Timing:
-    """Runs a call once to warm up, then for about `seconds` and at least LEAST_RUNS times, waiting for the device."""
-    runs: list[float] = []
-    busy: list[float] = []
-    begun = time.perf_counter()
-    for warm_up in range(MOST_RUNS + 1):
+    def row(self, what: str, batch: int, call: Callable[[], object]) -> Row:
+        """Measures a call that does `batch` of something: at least LEAST_RUNS times, and first once to warm up."""
+        self._run(call)
+        runs: list[tuple[float, float]] = []
+        begun = time.perf_counter()
+        while len(runs) < LEAST_RUNS or (len(runs) < MOST_RUNS and time.perf_counter() - begun <= self.seconds):
+            runs.append(self._run(call))
+        elapsed, busy = (sorted(1000 / batch * seconds for seconds in column) for column in zip(*runs))
+        quartile = (len(runs) - 1) // 4
+        middle = statistics.median(elapsed)
+        return Row(what, batch, middle, elapsed[quartile], elapsed[-1 - quartile], statistics.median(busy), len(runs))
+
+    def _run(self, call: Callable[[], object]) -> tuple[float, float]:
+        """Seconds of a call until the device is done, and of this process's threads."""
         started, worked = time.perf_counter(), time.process_time()
         call()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        ended = time.perf_counter()
-        if not warm_up:
-            begun = ended
-            continue
-        runs.append(ended - started)
-        busy.append(time.process_time() - worked)
-        if len(runs) >= LEAST_RUNS and ended - begun > seconds:
-            break
-    return Timing(tuple(sorted(runs)), tuple(sorted(busy)))
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter() - started, time.process_time() - worked
 
 
 def machine(device: torch.device) -> str:
     """The machine in words: processor, cores, how busy it is, GPU, and torch."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    parts = [f"{processor()}, {cores} cores, {torch.get_num_threads()} threads"]
+    parts = [f"{processor()}, {available_cores()} cores, {torch.get_num_threads()} threads"]
     if hasattr(os, "getloadavg"):
         parts.append(f"load {os.getloadavg()[0]:.1f}")
     if device.type == "cuda":
         parts.append(torch.cuda.get_device_name(device))
-    parts.append(f"torch {torch.__version__}")
-    return "; ".join(parts)
+    return "; ".join([*parts, f"torch {torch.__version__}"])
 
 
-def peak_mebibytes(device: torch.device) -> float:
-    """The most memory used so far: of the GPU by torch, or of this process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+def peak_memory(device: torch.device) -> float:
+    """The most MiB used so far: of the GPU by torch, or of this process."""
+    return torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else peak_mebibytes()
+
+
+def markdown(heading: str, rows: list[Row]) -> str:
+    """The rows as a table under a heading."""
+    lines = [heading, "", f"| {' | '.join(COLUMNS)} |", "|---|" + "---:|" * (len(COLUMNS) - 1)]
+    return "\n".join([*lines, *(f"| {' | '.join(row.cells())} |" for row in rows)]) + "\n"

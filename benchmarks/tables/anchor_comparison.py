@@ -22,8 +22,8 @@ COMPRESSAI_NAMES = {
     "encode_seconds": "encoding_time",
     "decode_seconds": "decoding_time",
 }
-COLUMNS = ("codec", "anchor", "bd_rate_percent", "psnr_from", "psnr_to", "bd_rate_faces", "bd_psnr_db")
-COLUMNS += ("bytes_from", "bytes_to", "bd_psnr_faces")
+RATE_COLUMNS = ("bd_rate_percent", "psnr_from", "psnr_to", "bd_rate_faces")
+PSNR_COLUMNS = ("bd_psnr_db", "bytes_from", "bytes_to", "bd_psnr_faces")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,8 @@ def compare_with_anchor(results: Results, name: str) -> list[AnchorComparison]:
 def write_comparisons(path: Path, comparisons: Sequence[AnchorComparison]) -> None:
     """Writes bdrate.tsv: a line for each series; n/a where curves do not overlap."""
     caps = sorted({cap for comparison in comparisons for cap in comparison.gains})
-    lines = [[*COLUMNS, *(name for cap in caps for name in (f"gain_db_at_{cap}", f"faces_at_{cap}"))]]
+    header = ["codec", "anchor", *RATE_COLUMNS, *PSNR_COLUMNS]
+    lines = [[*header, *(name for cap in caps for name in (f"gain_db_at_{cap}", f"faces_at_{cap}"))]]
     for comparison in comparisons:
         names = [comparison.series.label, comparison.anchor.label]
         gains = [cell for cap in caps for cell in _gain_cells(comparison.gains.get(cap))]

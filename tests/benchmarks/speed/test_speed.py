@@ -12,31 +12,35 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from grain_codec.benchmarks.speed.__main__ import COLUMNS, main
+from grain_codec.benchmarks.speed.__main__ import main
+from grain_codec.benchmarks.speed.decoding import Bench
 from grain_codec.benchmarks.speed.encoding import encoding_rows, photograph_rows
 from grain_codec.benchmarks.speed.operations import operation_rows
-from grain_codec.benchmarks.speed.timing import LEAST_RUNS, Timing, measure, row_of
+from grain_codec.benchmarks.speed.timing import COLUMNS, LEAST_RUNS, Stopwatch
 
 from grain_codec import ops
 from grain_codec.codec import load_model
 
-CPU = torch.device("cpu")
+STOPWATCH = Stopwatch(torch.device("cpu"), 0.0)
 
 
 def test_the_warm_up_does_not_count() -> None:
     waits = iter([0.2] + [0.001] * 100)
-    timing = measure(lambda: time.sleep(next(waits)), CPU, 0.0)
-    assert len(timing.runs) == LEAST_RUNS
-    assert timing.median < 0.2
+    row = STOPWATCH.row("sleep", 1, lambda: time.sleep(next(waits)))
+    assert row.runs == LEAST_RUNS
+    assert row.high < 200
 
 
-def test_a_row_is_milliseconds_for_one() -> None:
-    row = row_of("draw", 4, Timing((0.1, 0.2, 0.3, 0.4, 0.9), (1.0,) * 5))
-    assert (row.low, row.median, row.high, row.busy, row.runs) == (50.0, 75.0, 100.0, 250.0, 5)
+def test_a_row_is_milliseconds_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Stopwatch, "_run", lambda self, call: (next(runs), 1.0))
+    runs = iter([9.0, 0.9, 0.2, 0.4, 0.1, 0.3])
+    monkeypatch.setattr("grain_codec.benchmarks.speed.timing.LEAST_RUNS", 5)
+    row = STOPWATCH.row("draw", 4, lambda: None)
+    assert (row.low, row.median, row.high, row.busy, row.runs) == pytest.approx((50.0, 75.0, 100.0, 250.0, 5))
 
 
 def test_every_operation_has_a_row() -> None:
-    rows = list(operation_rows(CPU, 0.0, side=16, compiled=False))
+    rows = list(operation_rows(STOPWATCH, side=16, compiled=False))
     measured = {row.what.partition(":")[0].partition(",")[0] for row in rows}
     modules = [importlib.import_module(f"grain_codec.ops.{each.name}") for each in pkgutil.iter_modules(ops.__path__)]
     offered = {name for module in modules for name in dir(module) if hasattr(module, f"{name}_reference")}
@@ -45,12 +49,13 @@ def test_every_operation_has_a_row() -> None:
 
 def test_encoding_has_rows_for_batches_and_folders(small_weights: Path, small_face: np.ndarray, tmp_path: Path) -> None:
     codec = load_model(str(small_weights), "cpu")
-    [batch] = encoding_rows(codec, [small_face] * 2, 0.0)
-    [of_folder] = photograph_rows(codec, small_face, 1, tmp_path, 0, 0.0)
+    bench = Bench(codec, small_face, STOPWATCH)
+    [batch] = encoding_rows(bench, 2)
+    [of_folder] = photograph_rows(bench, 1, tmp_path, 0)
     assert batch.what.startswith("encode") and of_folder.what.startswith("folder of 1 JPEG")
     assert (batch.batch, of_folder.batch) == (2, 1)
     assert batch.median > 0 < of_folder.median
-    assert (tmp_path / "0000.grain").read_bytes()[:4] == codec.encode_face(small_face)[:4]
+    assert (tmp_path / "0000.grain").read_bytes()[:4] == codec.encode(small_face)[:4]
 
 
 @pytest.mark.slow
