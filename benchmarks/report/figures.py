@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,17 +32,10 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, StrMethodF
 from grain_codec.errors import GrainError, printable
 from grain_codec.whole_files import write_whole
 
-WIDTH, HEIGHT, LINE_HEIGHT = 390.0, 300.0, 18.0
-"""Of a figure in the page and of a line in its legend, in CSS pixels."""
-
-MARKERS = "osD^vPXp<>"
-"""Shapes of marks by series, so that colour is not all that tells the series apart."""
-
-LEGEND_LETTERS = 12
-"""Longest line of a name in the legend, where the name can be broken."""
-
-LOGARITHMIC_FROM = 3.0
-"""The bytes axis is logarithmic when the largest file is so many times the smallest."""
+WIDTH, HEIGHT, LINE_HEIGHT = 390.0, 300.0, 18.0  # Of a figure in the page and of a line in its legend, in CSS pixels.
+MARKERS = "osD^vPXp<>"  # By series, so that colour is not all that tells the series apart.
+LEGEND_LETTERS = 12  # In the longest line of a name, where the name can be broken.
+LOGARITHMIC_FROM = 3.0  # The bytes axis is logarithmic when the largest file is so many times the smallest.
 
 PANEL_WIDTH, LEGEND_WIDTH = 265.0, 100.0
 PAPER_DOTS_PER_INCH, PAPER_SCALE = 200, 0.58
@@ -61,8 +54,7 @@ class Look:
     weight: str
 
 
-RateLines = dict[Series, dict[str, list[CurvePoint]]]
-"""By series, its points by kind ("cap" or "curve")."""
+RateLines = dict[Series, dict[str, list[CurvePoint]]]  # By series and by kind ("cap" or "curve").
 
 
 def rate_lines(results: Results, metric: Metric) -> RateLines:
@@ -81,9 +73,8 @@ def rate_chart(results: Results, metric: Metric) -> Chart | None:
     lines = rate_lines(results, metric)
     if not lines:
         return None
-    figure = _new_figure(WIDTH, max(HEIGHT, _legend_height(lines)))
+    figure = _figure_with_legend(WIDTH, results, lines)
     tooltips = _draw_rate(figure.add_subplot(), results, metric)
-    _add_legend(figure, results, lines)
     parts = []
     for series in lines:
         points = _points_by_bytes(lines[series])
@@ -109,15 +100,14 @@ def write_plot(rows: Sequence[Row], folder: Path) -> Path:
         GrainError: there is nothing to draw.
     """
     results = Results(rows)
-    metrics = [metric for metric in (PSNR, LPIPS, IDENTITY) if rate_lines(results, metric)]
-    if not metrics:
+    lines = {metric: found for metric in (PSNR, LPIPS, IDENTITY) if (found := rate_lines(results, metric))}
+    if not lines:
         raise GrainError("plot.png: no codec was measured on every face, so there is nothing to draw")
-    lines = rate_lines(results, metrics[0])
-    figure = _new_figure(PANEL_WIDTH * len(metrics) + LEGEND_WIDTH, max(HEIGHT, _legend_height(lines)))
-    for metric, axes in zip(metrics, figure.subplots(1, len(metrics), squeeze=False)[0], strict=True):
+    drawn = {series for found in lines.values() for series in found}
+    figure = _figure_with_legend(PANEL_WIDTH * len(lines) + LEGEND_WIDTH, results, drawn)
+    for metric, axes in zip(lines, figure.subplots(1, len(lines), squeeze=False)[0], strict=True):
         _draw_rate(axes, results, metric)
-    _add_legend(figure, results, lines)
-    figure.supxlabel(textwrap.fill(NOTE, 50 * len(metrics)), x=0.01, ha="left", size="small", color=LIGHT["muted"])
+    figure.supxlabel(textwrap.fill(NOTE, 50 * len(lines)), x=0.01, ha="left", size="small", color=LIGHT["muted"])
     stream = io.BytesIO()
     options = {"dpi": (PAPER_DOTS_PER_INCH, PAPER_DOTS_PER_INCH), "optimize": True}
     figure.savefig(stream, format="png", dpi=PAPER_DOTS_PER_INCH * PAPER_SCALE, pil_kwargs=options)
@@ -152,9 +142,9 @@ def spread_chart(results: Results, cap: int) -> Chart | None:
 
 
 @matplotlib.style.context([*STYLE, {"axes.spines.bottom": False}])
-def gain_chart(comparison: CapComparison) -> Chart:
+def gain_chart(at_cap: CapComparison) -> Chart:
     """One bar a face, from the least gain over the ordinary codecs to the most; a loss hangs below zero."""
-    gains = sorted(comparison.gains.values())
+    gains = sorted(at_cap.gains.values())
     finite = [gain for gain in gains if math.isfinite(gain)]
     figure = _new_figure(WIDTH, 220)
     faces = f"{len(gains)} faces, from the least gain to the most"
@@ -165,9 +155,7 @@ def gain_chart(comparison: CapComparison) -> Chart:
     colours = [LIGHT["bad"] if gain < 0 else SERIES_COLOURS[0] for gain in gains]
     axes.bar(range(len(gains)), heights, width=min(0.7, 0.075 * len(gains)), color=colours)
     axes.axhline(0, color=LIGHT["muted"], lw=1)
-    title = (
-        f"Gain of {name_of(comparison.lead)} on each face at {comparison.cap} bytes, over the best ordinary codec on it"
-    )
+    title = f"Gain of {name_of(at_cap.lead)} on each face at {at_cap.cap} bytes, over the best ordinary codec on it"
     losses = sum(gain < 0 for gain in gains)
     description = f"From {gains[0]:+.2f} dB to {gains[-1]:+.2f} dB; below zero on {losses} of {len(gains)}."
     return Chart(title, description, figure, {})
@@ -204,19 +192,23 @@ def _draw_rate(axes: Axes, results: Results, metric: Metric) -> dict[str, list[s
         if series in with_percentile:
             axes.plot(sizes, worst, c=look.colour, lw=1.2, ls=(0, (2.5, 2.5)))
         for kind, points in lines[series].items():
-            group, (size, inside) = f"marks-{len(tooltips)}", (6.5, LIGHT["surface"]) if kind == CAP else (4, None)
+            group = f"marks-{len(tooltips)}"
+            size, inside = (6.5, LIGHT["surface"]) if kind == CAP else (4.0, look.colour)
             x, y = [point.bytes for point in points], [point.values.mean for point in points]
-            axes.plot(x, y, look.marker, c=look.colour, ms=size, mew=1.2, mfc=inside or look.colour, gid=group)
+            axes.plot(x, y, look.marker, c=look.colour, ms=size, mew=1.2, mfc=inside, gid=group)
             tooltips[group] = [_tooltip(series, kind, point, metric) for point in points]
     axes.set(title=metric.title.replace(" (", "\n("), xlabel="bytes of a file")
     axes.yaxis.set_major_locator(MaxNLocator(7))
-    sizes = [point.bytes for kinds in lines.values() for point in _points_by_bytes(kinds)]
+    _set_byte_axis(axes, [point.bytes for kinds in lines.values() for point in _points_by_bytes(kinds)])
+    return tooltips
+
+
+def _set_byte_axis(axes: Axes, sizes: Sequence[float]) -> None:
     if max(sizes) > LOGARITHMIC_FROM * min(sizes):
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(FixedLocator(byte_ticks(*axes.get_xlim())))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    return tooltips
 
 
 def _tooltip(series: Series, kind: str, point: CurvePoint, metric: Metric) -> str:
@@ -227,16 +219,19 @@ def _tooltip(series: Series, kind: str, point: CurvePoint, metric: Metric) -> st
     )
 
 
-def _add_legend(figure: Figure, results: Results, lines: RateLines) -> None:
-    """Names the series beside the plot, in the order of the tables."""
-    looks = {series: look for series, look in looks_of(results).items() if series in lines}
+def _figure_with_legend(width: float, results: Results, drawn: Container[Series]) -> Figure:
+    """An empty figure, high enough for the legend beside the plots, which names series in the order of the tables."""
+    looks = {series: look for series, look in looks_of(results).items() if series in drawn}
+    names = [textwrap.fill(printable(name_of(each)), LEGEND_LETTERS, break_long_words=False) for each in looks]
+    figure = _new_figure(width, max(HEIGHT, 30 + LINE_HEIGHT * sum(name.count("\n") + 1 for name in names)))
     handles = [
-        Line2D([], [], label=_label(series), c=look.colour, lw=look.line_width, marker=look.marker, ms=4.5)
-        for series, look in looks.items()
+        Line2D([], [], label=name, c=look.colour, lw=look.line_width, marker=look.marker, ms=4.5)
+        for name, look in zip(names, looks.values(), strict=True)
     ]
     legend = figure.legend(handles=handles, loc="outside right upper", labelcolor="linecolor", handlelength=1.5)
     for text, look in zip(legend.get_texts(), looks.values(), strict=True):
         text.set_fontweight(look.weight)
+    return figure
 
 
 def looks_of(results: Results) -> dict[Series, Look]:
@@ -254,14 +249,6 @@ def looks_of(results: Results) -> dict[Series, Look]:
 
 def _points_by_bytes(kinds: dict[str, list[CurvePoint]]) -> list[CurvePoint]:
     return sorted((point for points in kinds.values() for point in points), key=lambda point: point.bytes)
-
-
-def _label(series: Series) -> str:
-    return textwrap.fill(printable(name_of(series)), LEGEND_LETTERS, break_long_words=False)
-
-
-def _legend_height(lines: RateLines) -> float:
-    return 30 + LINE_HEIGHT * sum(_label(series).count("\n") + 1 for series in lines)
 
 
 def _new_figure(width: float, height: float) -> Figure:

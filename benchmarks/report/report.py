@@ -22,8 +22,7 @@ from markupsafe import Markup
 from grain_codec.errors import GrainError
 from grain_codec.whole_files import write_whole
 
-WORST_BY_EACH = 2
-"""How many faces count as the worst by PSNR, by identity and by gain each."""
+WORST_BY_EACH = 2  # So many faces count as the worst by PSNR, by identity and by gain each.
 
 SECTIONS = {
     "rate": "Distance over bytes",
