@@ -131,10 +131,7 @@ class Conversion(Generic[Input, Kept, Output]):
             check_source(job.source)
             return Outcome(job, DONE)
         read = self.read(job)
-        [output] = self.task.compute([read.input])
-        if isinstance(output, Exception):
-            raise output
-        return self.write(job, read.kept, output)
+        return self.write(job, read.kept, self.task.compute(read.input))
 
     def _contents(self, job: Job, converted: Converted) -> dict[str, bytes]:
         """The bytes of each file that is to be written.

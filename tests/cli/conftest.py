@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +23,8 @@ class FunctionTask(Task):
     def read(self, data: bytes, name: str) -> Read:
         return Read((data, name), None)
 
-    def compute(self, inputs: Sequence[tuple[bytes, str]]) -> list[Converted]:
-        return [self.function(*each) for each in inputs]
+    def compute(self, input: tuple[bytes, str]) -> Converted:
+        return self.function(*input)
 
     def finish(self, kept: None, output: Converted) -> Converted:
         return output
@@ -32,7 +32,7 @@ class FunctionTask(Task):
 
 FUNCTION_TASK = f"""
 from __future__ import annotations
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from grain_codec.cli.batch.tasks.task import Converted, Task
 from grain_codec.runtime.pipeline import Read

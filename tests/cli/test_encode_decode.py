@@ -6,7 +6,7 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -82,11 +82,11 @@ class FakeCodec:
         self.loads.append((name, device, precision))
         return self
 
-    def encode_batch(self, faces: Sequence[np.ndarray], settings: Sequence[EncodeSettings], code: None) -> list[bytes]:
-        self.calls += settings
+    def encode(self, pixels: np.ndarray, settings: EncodeSettings) -> bytes:
+        self.calls.append(settings)
         if self.failure is not None:
             raise self.failure
-        return [b"encoded"] * len(faces)
+        return b"encoded"
 
 
 @pytest.fixture

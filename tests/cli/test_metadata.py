@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,8 +53,8 @@ class Recorder:
 
     device, family = torch.device("cpu"), Face1024Family()
 
-    def encode_batch(self, faces: Sequence[np.ndarray], settings: Sequence[EncodeSettings], code: None) -> list[bytes]:
-        return [container.pack(container.StoredFace(22, b"abc", b"face", each.chunks)) for each in settings]
+    def encode(self, pixels: np.ndarray, settings: EncodeSettings) -> bytes:
+        return container.pack(container.StoredFace(22, b"abc", b"face", settings.chunks))
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from grain_codec.cli.batch.files.inputs import check_source, read_source
@@ -68,11 +67,12 @@ class DecodeTask(Task[FaceFile, Surroundings, Pixels]):
             check_source(self.canvas)
         return Read(file, Surroundings(file.chunks, place))
 
-    def compute(self, inputs: Sequence[FaceFile]) -> list[Pixels]:
+    def compute(self, input: FaceFile) -> Pixels:
         """See `Task.compute`; pixels are uint8 `[S, S, 3]`."""
         if self.thumbnail:
-            return [load_file_codec(self.model).lr_image(file) for file in inputs]
-        return list(load_codec(self.model).draw([file.symbols for file in inputs], self.settings.output))
+            return load_file_codec(self.model).lr_image(input)
+        pixels: Pixels = load_codec(self.model).draw([input.symbols], self.settings.output)[0]
+        return pixels
 
     def finish(self, kept: Surroundings, output: Pixels) -> Converted:
         """See `Task.finish`."""

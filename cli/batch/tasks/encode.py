@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from grain_codec.cli.batch.tasks.model import load_codec, load_file_codec
 from grain_codec.cli.batch.tasks.task import Converted, Task
@@ -15,14 +13,11 @@ from grain_codec.formats.images.metadata import for_encoding
 from grain_codec.formats.images.reading import open_picture, read_face, read_photo
 from PIL import Image
 
-from grain_codec.errors import GrainError, TooLarge
-from grain_codec.models.family import Code
 from grain_codec.runtime.encode_pipeline import FaceToEncode
 from grain_codec.runtime.pipeline import Read
 from grain_codec.settings import EncodeSettings, ModelChoice
 
 MISPLACED = "the face is not where an aligned photograph has it; --align finds and crops it"
-
 
 Faces = tuple[FaceToEncode, ...]
 Notices = tuple[str, ...]
@@ -67,21 +62,10 @@ class EncodeTask(Task[Faces, Notices, Files]):
             notices += (MISPLACED,)
         return Read((FaceToEncode(pixels, settings),), notices)
 
-    def compute(self, inputs: Sequence[Faces], code: Code[Any] | None = None) -> list[Files | GrainError]:
-        """See `Task.compute`.
-
-        Args:
-            code: what entropy-codes symbols in other processes; None codes them here.
-        """
+    def compute(self, input: Faces) -> Files:
+        """See `Task.compute`."""
         codec = load_codec(self.model)
-        faces = [face for each in inputs for face in each]
-        encoded: list[bytes | TooLarge] = []
-        # A photograph of many people is not encoded as one large batch: the memory would not hold it.
-        for start in range(0, len(faces), len(inputs)):
-            batch = faces[start : start + len(inputs)]
-            encoded += codec.encode_batch([face.pixels for face in batch], [face.settings for face in batch], code)
-        remaining = iter(encoded)
-        return [_files_or_error([next(remaining) for _ in each]) for each in inputs]
+        return tuple(codec.encode(face.pixels, face.settings) for face in input)
 
     def finish(self, kept: Notices, output: Files) -> Converted:
         """See `Task.finish`."""
@@ -102,13 +86,3 @@ class EncodeTask(Task[Faces, Notices, Files]):
     def _image_size(self) -> int:
         """Side of the faces that the model takes, in pixels."""
         return load_file_codec(self.model).spec.image_size
-
-
-def _files_or_error(encoded: list[bytes | TooLarge]) -> Files | TooLarge:
-    """The files of all faces of a photograph, or why one of them has none."""
-    files = []
-    for each in encoded:
-        if isinstance(each, TooLarge):
-            return each
-        files.append(each)
-    return tuple(files)

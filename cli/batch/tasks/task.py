@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from grain_codec.errors import GrainError
 from grain_codec.runtime.pipeline import Read
 
 Input = TypeVar("Input")
@@ -33,9 +31,9 @@ class Converted:
 class Task(ABC, Generic[Input, Kept, Output]):
     """Makes outputs of sources; can be pickled.
 
-    Every source goes through `read`, `compute` and `finish` once. One process does the three in turn, or worker
-    processes read and finish while one process computes batches of inputs. What `read` keeps for `finish` travels
-    between processes and should be small.
+    Every source goes through the three steps once. One process does them in turn, or worker processes read and finish
+    while a pipeline of `grain_codec.runtime` computes batches of inputs in their place. What `read` keeps for `finish`
+    travels between processes and should be small.
     """
 
     @abstractmethod
@@ -51,8 +49,8 @@ class Task(ABC, Generic[Input, Kept, Output]):
         """
 
     @abstractmethod
-    def compute(self, inputs: Sequence[Input]) -> Sequence[Output | GrainError]:
-        """Runs the networks on one or more inputs; gives the output of each, or why there is none."""
+    def compute(self, input: Input) -> Output:
+        """Runs the networks; raises GrainError for what they cannot do."""
 
     @abstractmethod
     def finish(self, kept: Kept, output: Output) -> Converted:
