@@ -16,10 +16,10 @@ from typing import cast
 
 import click
 import numpy as np
+
 from grain_codec.benchmarks.metrics.metric_set import MetricSet, choose_metrics
 from grain_codec.benchmarks.metrics.psnr import thumbnail_of
 from grain_codec.benchmarks.runs.faces import faces_in
-
 from grain_codec.codec import Codec, Pixels, load_model
 from grain_codec.errors import GrainError
 from grain_codec.models.face1024.spec import Face1024Spec

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import click
 import numpy as np
+
 from grain_codec.benchmarks.codecs.face_codec import Coded
 from grain_codec.benchmarks.codecs.ordinary import WEBP
 from grain_codec.benchmarks.codecs.prescaled import PrescaledCodec
 from grain_codec.benchmarks.metrics.psnr import psnr, thumbnail_of
 from grain_codec.benchmarks.runs.faces import faces_in
-from grain_codec.formats.images.contact_sheet import Tile, contact_sheet
-from grain_codec.formats.images.reading import read_face
-
 from grain_codec.codec import Pixels, low_resolution_image
 from grain_codec.errors import GrainError
+from grain_codec.formats.images.contact_sheet import Tile, contact_sheet
+from grain_codec.formats.images.reading import read_face
 
 HEADER = f"{'face':16} {'bytes':>5}  {'LR image':>8}  {'decoded':>7}  WebP of at most as many (bytes); PSNR in dB"
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)

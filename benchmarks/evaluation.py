@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
+
 from grain_codec.benchmarks.metrics.psnr import psnr
+from grain_codec.codec import Codec, Pixels, load_model
 from grain_codec.formats.images.face_sets import FaceSet
 from grain_codec.formats.images.reading import resize_square
 from grain_codec.formats.images.writing import write_image
-from torch import Tensor
-
-from grain_codec.codec import Codec, Pixels, load_model
 from grain_codec.ops.devices import pick_device
 from grain_codec.settings import DEFAULT_MODEL, DEFAULT_QUALITY
 from grain_codec.training.family import read_sizes, training_of

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+
 from grain_codec.benchmarks.codecs.face_codec import Coded
 from grain_codec.benchmarks.codecs.model import ModelCodec
 from grain_codec.benchmarks.codecs.ordinary import WEBP
@@ -17,10 +18,9 @@ from grain_codec.benchmarks.codecs.prescaled import PrescaledCodec
 from grain_codec.benchmarks.metrics import identity
 from grain_codec.benchmarks.metrics.psnr import psnr
 from grain_codec.benchmarks.runs.faces import faces_in
-from grain_codec.formats.images.contact_sheet import Tile, contact_sheet
-
 from grain_codec.codec import Pixels
 from grain_codec.errors import GrainError
+from grain_codec.formats.images.contact_sheet import Tile, contact_sheet
 
 
 @dataclass(frozen=True)

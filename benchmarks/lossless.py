@@ -12,11 +12,11 @@ from pathlib import Path
 
 import click
 import numpy as np
-from grain_codec.formats.images.face_sets import read_face_set
 from PIL import Image
 
 from grain_codec.codec import Pixels
 from grain_codec.coding.grid import GRID
+from grain_codec.formats.images.face_sets import read_face_set
 from grain_codec.models.grain2022 import lossless
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
 from grain_codec.cli.batch.progress import duration, on_terminal
 from grain_codec.cli.batch.run import complain
 from grain_codec.cli.exits import EXIT_FAILED, orderly_exit
-
 from grain_codec.errors import GrainError
 from grain_codec.runtime.cores import available_cores
 from grain_codec.version import VERSION

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from grain_codec.cli import options as shared
 from grain_codec.cli.batch.files.folders import is_encoded
 from grain_codec.cli.batch.files.outputs import is_stream
@@ -13,7 +14,6 @@ from grain_codec.cli.batch.names import STANDARD_STREAM, decoded_name
 from grain_codec.cli.batch.plan import Naming, Outputs, plan_jobs
 from grain_codec.cli.batch.run import run_and_exit
 from grain_codec.cli.exits import orderly_exit
-
 from grain_codec.errors import BadImage
 from grain_codec.settings import OUTPUTS, PRECISIONS, DecodeSettings, ModelChoice
 from grain_codec.version import VERSION

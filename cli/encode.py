@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import click
+
+from grain_codec import settings
 from grain_codec.cli import options as shared
 from grain_codec.cli.batch.files.folders import is_photograph
 from grain_codec.cli.batch.names import STANDARD_STREAM, encoded_name
 from grain_codec.cli.batch.plan import Naming, Outputs, plan_jobs
 from grain_codec.cli.batch.run import run_and_exit
 from grain_codec.cli.exits import orderly_exit
-
-from grain_codec import settings
 from grain_codec.settings import EncodeSettings, ModelChoice
 from grain_codec.version import VERSION
 

@@ -6,12 +6,12 @@ import json
 import sys
 
 import click
+
 from grain_codec.cli.batch.files.inputs import read_source, refuse_unusable_input
 from grain_codec.cli.batch.names import STANDARD_STREAM, shown
 from grain_codec.cli.batch.run import complain
 from grain_codec.cli.exits import EXIT_FAILED, orderly_exit
 from grain_codec.cli.options import fine_quality_option, model_option
-
 from grain_codec.errors import GrainError, reason_of
 from grain_codec.version import VERSION
 

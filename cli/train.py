@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from grain_codec.cli.training_options import (
     checkpoint_option,
     device_option,
@@ -21,7 +22,6 @@ from grain_codec.cli.training_options import (
     setting,
     start_options,
 )
-
 from grain_codec.errors import GrainError
 from grain_codec.settings import DEFAULT_MODEL
 from grain_codec.training.settings import ExportSettings, RunSettings, UnusableSettings, from_options

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from grain_codec.cli.options import Command, all_of
 
+from grain_codec.cli.options import Command, all_of
 from grain_codec.settings import DEFAULT_MODEL
 from grain_codec.training.settings import LossSettings, Recipe, RunSettings
 

@@ -26,11 +26,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from grain_codec.formats.container import EXIF, PARAMETERS, TRAILER, XMP, Parameters, checksum, width
 from PIL import Image
 
 from grain_codec.coding.grid import GRID
 from grain_codec.errors import BadImage, Corrupt, NotGrain, Truncated, UnsupportedVersion
+from grain_codec.formats.container import EXIF, PARAMETERS, TRAILER, XMP, Parameters, checksum, width
 from grain_codec.settings import Chunk
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"

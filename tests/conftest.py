@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from grain_codec.formats.images.reading import read_face
 from PIL import Image
 
 from grain_codec.codec import Codec, load_model
+from grain_codec.formats.images.reading import read_face
 from grain_codec.models.grain2022.networks import Grain2022
 from grain_codec.models.grain2022.spec import Grain2022Spec
 from grain_codec.weights import network_tensors, write_model

@@ -8,13 +8,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from grain_codec.formats import container, png_carrier
 from PIL import ExifTags, Image
 
 import grain_codec
 from grain_codec.codec import Codec, describe, low_resolution_image, read_chunks
 from grain_codec.coding.lr_image import base_of, extract
 from grain_codec.errors import BadImage, Corrupt, GrainError, NotGrain, TooLarge, WrongModel
+from grain_codec.formats import container, png_carrier
 from grain_codec.models.face1024.encoder import MOST_PAYLOAD
 from grain_codec.settings import DecodeSettings, EncodeSettings
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from grain_codec.benchmarks.tables.rows import Series
-
 from grain_codec.codec import Pixels
 
 Result = TypeVar("Result")

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
+
 from grain_codec.benchmarks.codecs.face_codec import Coded, timed
 from grain_codec.benchmarks.tables.rows import Series
-
 from grain_codec.codec import Pixels, load_model
 from grain_codec.errors import TooLarge
 from grain_codec.settings import DecodeSettings, EncodeSettings

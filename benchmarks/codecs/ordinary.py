@@ -9,9 +9,10 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
+from PIL import features
+
 from grain_codec.benchmarks.codecs.containers import avif_payload_bytes, webp_payload_bytes
 from grain_codec.benchmarks.codecs.prescaled import ImageFormat, Trial
-from PIL import features
 
 CHROMA_SAMPLINGS = ("4:2:0", "4:4:4")
 AVIF_DRAFT_SPEED, AVIF_THOROUGH_SPEED = 9, 3

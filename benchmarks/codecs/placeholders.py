@@ -7,12 +7,12 @@ from functools import partial
 from importlib.metadata import version
 
 import numpy as np
+from PIL import Image
+
 from grain_codec.benchmarks.codecs.face_codec import Coded, timed
 from grain_codec.benchmarks.codecs.prescaled import shrunk, squared_error
 from grain_codec.benchmarks.packages import require
 from grain_codec.benchmarks.tables.rows import Series
-from PIL import Image
-
 from grain_codec.codec import Pixels
 from grain_codec.coding.grid import GRID
 

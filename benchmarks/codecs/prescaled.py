@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
+
 from grain_codec.benchmarks.codecs.face_codec import Coded, timed
 from grain_codec.benchmarks.codecs.quality_search import LOOK_AHEAD, QualitySearch
 from grain_codec.benchmarks.packages import require
 from grain_codec.benchmarks.tables.rows import Series
-from PIL import Image
-
 from grain_codec.codec import Pixels
 
 PRESCALES = (16, 24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256)

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from grain_codec.benchmarks.packages import PackageMissing, installed, require
 from PIL import Image
 
+from grain_codec.benchmarks.packages import PackageMissing, installed, require
 from grain_codec.codec import Pixels
 from grain_codec.training.judges.face_chip import CHIP_COLUMNS, CHIP_ROWS, CHIP_SIDE
 

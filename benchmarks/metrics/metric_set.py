@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
+
 from grain_codec.benchmarks.metrics import identity
 from grain_codec.benchmarks.metrics.psnr import psnr, thumbnail_of
 from grain_codec.benchmarks.packages import installed, require
-from PIL import Image
-
 from grain_codec.codec import Pixels
 from grain_codec.errors import GrainError
 
@@ -140,6 +140,7 @@ def _perceptual_distance(weights: tuple[str, ...]) -> tuple[PerceptualDistance, 
 def _features(perceptual: PerceptualDistance, pixels: Pixels) -> list[Tensor]:
     """What LPIPS compares of a picture uint8 `[S, S, 3]`."""
     import torch
+
     from grain_codec.benchmarks.metrics.perceptual_distance import SIDE, as_input
 
     shrunk = Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.LANCZOS)

@@ -10,6 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, StrMethodFormatter
+
 from grain_codec.benchmarks.report.chart import LIGHT, SERIES_COLOURS, STYLE, Chart
 from grain_codec.benchmarks.tables.cap_comparison import CapComparison, compare_at_caps, lead_of
 from grain_codec.benchmarks.tables.rows import CAP, CURVE, Row, Series
@@ -24,11 +29,6 @@ from grain_codec.benchmarks.tables.summary import (
     name_of,
     spread_of,
 )
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, StrMethodFormatter
-
 from grain_codec.errors import GrainError, printable
 from grain_codec.whole_files import write_whole
 

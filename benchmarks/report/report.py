@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+
 from grain_codec.benchmarks.report.chart import COLOURS, inline_svg, resource
 from grain_codec.benchmarks.report.figures import gain_chart, rate_chart, rate_lines, spread_chart
 from grain_codec.benchmarks.report.pictures import FacePictures, face_pictures
@@ -16,9 +19,6 @@ from grain_codec.benchmarks.tables.anchor_comparison import AnchorComparison, co
 from grain_codec.benchmarks.tables.cap_comparison import compare_at_cap, compare_at_caps, lead_of, worst_images
 from grain_codec.benchmarks.tables.rows import Row
 from grain_codec.benchmarks.tables.summary import IDENTITY, LPIPS, METRICS, PSNR, Results, is_ours, name_of, spread_of
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from markupsafe import Markup
-
 from grain_codec.errors import GrainError
 from grain_codec.whole_files import write_whole
 

@@ -15,13 +15,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from PIL import features
+
 from grain_codec.benchmarks.metrics.metric_set import describe_metrics
 from grain_codec.benchmarks.runs.faces import FaceFile
 from grain_codec.benchmarks.runs.machine import peak_mebibytes, processor
 from grain_codec.benchmarks.runs.plan import Plan, make_codec
 from grain_codec.benchmarks.runs.task import Description
-from PIL import features
-
 from grain_codec.errors import GrainError
 from grain_codec.runtime.worker_pool import WorkerDied, WorkerPool
 from grain_codec.version import VERSION

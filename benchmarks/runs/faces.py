@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from grain_codec.benchmarks.tables.rows import cell_text
-from grain_codec.formats.images.face_sets import SUFFIXES
-from grain_codec.formats.images.reading import read_face
 from PIL import Image
 
+from grain_codec.benchmarks.tables.rows import cell_text
 from grain_codec.codec import Pixels
 from grain_codec.errors import BadImage, reason_of
+from grain_codec.formats.images.face_sets import SUFFIXES
+from grain_codec.formats.images.reading import read_face
 
 DIGEST_LETTERS = 12
 

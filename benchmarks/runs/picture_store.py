@@ -12,7 +12,6 @@ from grain_codec.benchmarks.runs.task import ORIGINAL, Outcome, picture
 from grain_codec.benchmarks.tables.cap_comparison import worst_images
 from grain_codec.benchmarks.tables.rows import Row
 from grain_codec.benchmarks.tables.summary import Results
-
 from grain_codec.whole_files import write_whole
 
 Pictures = dict[str, dict[str, bytes]]

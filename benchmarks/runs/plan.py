@@ -10,7 +10,6 @@ from grain_codec.benchmarks.codecs.placeholders import Bicubic16, BlurHash
 from grain_codec.benchmarks.codecs.prescaled import PrescaledCodec
 from grain_codec.benchmarks.metrics.metric_set import choose_metrics
 from grain_codec.benchmarks.packages import PackageMissing
-
 from grain_codec.errors import GrainError
 from grain_codec.settings import DEFAULT_MODEL
 from grain_codec.weights import find_model, read_model

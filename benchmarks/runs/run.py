@@ -26,7 +26,6 @@ from grain_codec.benchmarks.tables.anchor_comparison import compare_with_anchor,
 from grain_codec.benchmarks.tables.rows import Row, read_rows, write_rows
 from grain_codec.benchmarks.tables.summary import Results
 from grain_codec.benchmarks.tables.text_tables import caps_text, comparisons_text
-
 from grain_codec.errors import GrainError
 
 TABLE, ENVIRONMENT, PICTURES, CURVES, COMPARISON = "images.tsv", "environment.json", "pictures", "curves", "bdrate.tsv"

@@ -13,7 +13,6 @@ from grain_codec.benchmarks.runs.faces import FaceFile
 from grain_codec.benchmarks.runs.plan import Plan
 from grain_codec.benchmarks.runs.task import Description, Outcome, Task, describe_codec, run_task
 from grain_codec.benchmarks.tables.rows import Row, append_rows, read_rows, write_rows
-
 from grain_codec.errors import GrainError
 from grain_codec.runtime.worker_pool import PoolBroken, WorkerDied, WorkerPool
 

@@ -10,13 +10,13 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from PIL import Image
+
 from grain_codec.benchmarks.codecs.face_codec import Coded, FaceCodec
 from grain_codec.benchmarks.metrics.metric_set import MetricSet
 from grain_codec.benchmarks.runs.faces import FaceFile
 from grain_codec.benchmarks.runs.plan import Plan, make_codec
 from grain_codec.benchmarks.tables.rows import CAP, CURVE, Row, RowKey, Series
-from PIL import Image
-
 from grain_codec.codec import Pixels
 from grain_codec.errors import GrainError
 

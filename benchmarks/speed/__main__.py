@@ -18,13 +18,13 @@ from pathlib import Path
 
 import click
 import numpy as np
+
 from grain_codec.benchmarks.speed import decoding
 from grain_codec.benchmarks.speed.encoding import encoding_rows, photograph_rows
 from grain_codec.benchmarks.speed.operations import operation_rows
 from grain_codec.benchmarks.speed.timing import COLUMNS, Row, Stopwatch, machine, markdown, peak_memory
-from grain_codec.formats.images.reading import read_face
-
 from grain_codec.codec import Pixels, load_model
+from grain_codec.formats.images.reading import read_face
 from grain_codec.ops.kernels import reason_unavailable
 from grain_codec.runtime.cores import available_cores
 

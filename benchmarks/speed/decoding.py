@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from grain_codec.benchmarks.speed.timing import Row, Stopwatch
-from grain_codec.formats.images.writing import write_image
 from PIL import Image, features
 from torch import Tensor
 
+from grain_codec.benchmarks.speed.timing import Row, Stopwatch
 from grain_codec.codec import Codec, Pixels
+from grain_codec.formats.images.writing import write_image
 from grain_codec.models.networks import MODULES_FOR
 from grain_codec.models.registry import FAMILIES
 from grain_codec.ops.kernels import reference_only

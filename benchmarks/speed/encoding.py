@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from grain_codec.benchmarks.speed.decoding import Bench
-from grain_codec.benchmarks.speed.timing import Row
-from grain_codec.formats.images.reading import read_face
 from PIL import Image
 
+from grain_codec.benchmarks.speed.decoding import Bench
+from grain_codec.benchmarks.speed.timing import Row
 from grain_codec.codec import Codec
 from grain_codec.errors import TooLarge
+from grain_codec.formats.images.reading import read_face
 from grain_codec.runtime.encode_pipeline import EncodePipeline, FaceToEncode
 from grain_codec.runtime.pipeline import Read
 from grain_codec.settings import EncodeSettings

@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 import torch
-from grain_codec.benchmarks.speed.timing import Row, Stopwatch
 from torch import Tensor
 
+from grain_codec.benchmarks.speed.timing import Row, Stopwatch
 from grain_codec.ops.biased_activation import biased_activation
 from grain_codec.ops.enlargement import enlarged_pixels
 from grain_codec.ops.haar import inverse_haar

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from grain_codec.benchmarks.runs.machine import peak_mebibytes, processor
 
+from grain_codec.benchmarks.runs.machine import peak_mebibytes, processor
 from grain_codec.runtime.cores import available_cores
 
 LEAST_RUNS = 3

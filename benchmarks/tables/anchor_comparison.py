@@ -12,7 +12,6 @@ from typing import Any
 from grain_codec.benchmarks.tables.bdrate import Curve, Delta, bd_psnr, bd_rate
 from grain_codec.benchmarks.tables.rows import CURVE, Series
 from grain_codec.benchmarks.tables.summary import METRICS, PSNR, Results, mean_of
-
 from grain_codec.errors import GrainError
 
 NOT_AVAILABLE = "n/a"

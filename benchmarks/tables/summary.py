@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from grain_codec.benchmarks.tables.rows import CAP, BadTable, Row, Series
 
 WORST_SHARE = 5

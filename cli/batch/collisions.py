@@ -9,11 +9,11 @@ from functools import lru_cache
 from itertools import islice
 
 import click
+
 from grain_codec.cli.batch.files.outputs import is_stream
 from grain_codec.cli.batch.files.urls import is_url
 from grain_codec.cli.batch.job import Job
 from grain_codec.cli.batch.names import STANDARD_STREAM
-
 from grain_codec.whole_files import PREFIX, SUFFIX
 
 Identity = tuple[int, int] | str

@@ -22,7 +22,6 @@ from grain_codec.cli.batch.names import numbered, shown
 from grain_codec.cli.batch.tasks.task import Converted, Input, Kept, Output, Task
 from grain_codec.cli.exits import RunImpossible
 from grain_codec.cli.options import BatchOptions
-
 from grain_codec.errors import reason_of
 from grain_codec.runtime.pipeline import Read
 

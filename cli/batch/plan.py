@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+
 from grain_codec.cli.batch.collisions import refuse_collisions
 from grain_codec.cli.batch.files.folders import Listing, expand_wildcards, walk
 from grain_codec.cli.batch.files.inputs import refuse_unusable_input

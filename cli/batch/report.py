@@ -8,6 +8,7 @@ import time
 from collections import Counter
 
 import click
+
 from grain_codec.cli.batch.job import DONE, FAILED, SKIPPED, Job, Outcome
 from grain_codec.cli.batch.names import shown
 from grain_codec.cli.batch.progress import ProgressLine, duration, size

@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import Any
 
 import click
+
 from grain_codec.cli.batch.conversion import Conversion
 from grain_codec.cli.batch.files.urls import is_url
 from grain_codec.cli.batch.job import Job, Outcome
@@ -19,7 +20,6 @@ from grain_codec.cli.batch.report import Report
 from grain_codec.cli.batch.tasks.task import Task
 from grain_codec.cli.exits import EXIT_FAILED, RunImpossible
 from grain_codec.cli.options import BatchOptions
-
 from grain_codec.errors import GrainError, reason_of
 from grain_codec.whole_files import remove_abandoned
 
@@ -77,7 +77,6 @@ def _outcomes(plan: Plan, conversion: AnyConversion) -> Generator[Outcome]:
             return run_on_gpu(jobs, conversion, workers, _say if options.verbose else None)
         if processes != 1:
             from grain_codec.cli.batch.engines.workers import run_on_workers
-
             from grain_codec.runtime.cores import available_cores
 
             return run_on_workers(jobs, conversion, min(processes or available_cores(), len(plan)))

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from grain_codec.formats.alignment.placement import Alignment
 from PIL import Image
 
 from grain_codec.errors import BadImage
+from grain_codec.formats.alignment.placement import Alignment
 
 FEATHER = 1 / 12  # Share of the crop's side over which a pasted face fades into the canvas, at each edge.
 STRIP_ROWS = 256  # Rows of the canvas that are pasted at a time, which bounds the memory that floats take.

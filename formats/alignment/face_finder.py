@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from grain_codec.formats.alignment.cropping import cut
-from grain_codec.formats.alignment.placement import Alignment, ffhq_square
 from PIL import Image
 
 from grain_codec.errors import BadImage, GrainError
+from grain_codec.formats.alignment.cropping import cut
+from grain_codec.formats.alignment.placement import Alignment, ffhq_square
 
 DETECTION_PIXELS = 3_000_000
 """Large photos are shrunk to this size; the detector finds faces of at least about 80 pixels a side there."""

@@ -29,10 +29,10 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from grain_codec.formats import container
-from grain_codec.formats.images.reading import LEAST_SIDE, MOST_PIXELS
 
 from grain_codec.errors import BadImage, Corrupt
+from grain_codec.formats import container
+from grain_codec.formats.images.reading import LEAST_SIDE, MOST_PIXELS
 from grain_codec.settings import Chunk
 
 UNITS = 1 << 15  # Units of the stored numbers in the photo's longer side.

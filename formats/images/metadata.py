@@ -8,11 +8,11 @@ decoding, only metadata that were parsed are written.
 from dataclasses import dataclass, replace
 from typing import Any
 
-from grain_codec.formats import container
-from grain_codec.formats.images import exif, xmp
 from PIL import ExifTags, Image, PngImagePlugin
 
 from grain_codec.errors import Corrupt
+from grain_codec.formats import container
+from grain_codec.formats.images import exif, xmp
 from grain_codec.settings import Chunk
 
 STRIPPED = "metadata stripped; --keep-metadata keeps it"

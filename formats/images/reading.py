@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
-from grain_codec.formats.images.colours import to_srgb
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from grain_codec.errors import BadImage
+from grain_codec.formats.images.colours import to_srgb
 
 MOST_PIXELS = 100_000_000
 LEAST_SIDE = 16

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from grain_codec.formats.images.metadata import Metadata, save_options
 from PIL import Image, features
 
 from grain_codec.errors import BadImage
+from grain_codec.formats.images.metadata import Metadata, save_options
 
 FORMATS = {
     ".png": "PNG",

@@ -19,16 +19,16 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from grain_codec.formats import container
-from grain_codec.formats.images.exif import PREFIX, without_prefix
-from grain_codec.formats.images.metadata import Metadata, clean, for_decoding
-from grain_codec.formats.images.reading import check_size, read_face, upright
-from grain_codec.formats.plugins.mime_type import MIME_TYPE, SUFFIX
 from PIL import Image, ImageFile
 
 from grain_codec.codec import file_codec, load_model
 from grain_codec.coding.grid import GRID
 from grain_codec.errors import BadImage, GrainError
+from grain_codec.formats import container
+from grain_codec.formats.images.exif import PREFIX, without_prefix
+from grain_codec.formats.images.metadata import Metadata, clean, for_decoding
+from grain_codec.formats.images.reading import check_size, read_face, upright
+from grain_codec.formats.plugins.mime_type import MIME_TYPE, SUFFIX
 from grain_codec.settings import DEFAULT_EFFORT, DEFAULT_QUALITY, EncodeSettings
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ import io
 import random
 
 import pytest
-from grain_codec.benchmarks.tables.rows import Row, Series
 from PIL import Image
+
+from grain_codec.benchmarks.tables.rows import Row, Series
 
 HOSTILE = "<script>window.attacked = 1</script>\"'&<img src=x onerror=attacked()>.png"
 FACES = ("anna.jpg", HOSTILE, "mia.jpg", "otis.jpg")

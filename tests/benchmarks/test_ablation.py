@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
+
 from grain_codec.benchmarks.ablation import every_picture, main, plain_samples
 from grain_codec.benchmarks.metrics.metric_set import MetricSet
 from grain_codec.benchmarks.metrics.psnr import psnr, thumbnail_of
-from PIL import Image
-
 from grain_codec.codec import Codec
 from grain_codec.models.grain2022 import lossless
 from grain_codec.settings import DecodeSettings, EncodeSettings

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from grain_codec.benchmarks.demo import read_examples
-from grain_codec.formats.images.contact_sheet import contact_sheet
 from PIL import Image
 
+from grain_codec.benchmarks.demo import read_examples
 from grain_codec.codec import Codec
+from grain_codec.formats.images.contact_sheet import contact_sheet
 from grain_codec.settings import EncodeSettings
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from grain_codec.cli.train import main
 from PIL import Image
 
+from grain_codec.cli.train import main
 from grain_codec.models.grain2022.networks import Grain2022
 from grain_codec.training.grain2022.training import OFFICIAL_NAMES
 from grain_codec.training.state_files import write_module

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
+
 from grain_codec.benchmarks.failures import Figures, main, worst
 from grain_codec.formats.images.contact_sheet import CAPTION, SIDE, Tile, contact_sheet
-from PIL import Image
 
 
 def test_the_worst_by_psnr_come_first_then_those_that_are_least_the_same_person() -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 from click.testing import CliRunner
-from grain_codec.benchmarks.lossless import main, stored_bytes
 from PIL import Image
+
+from grain_codec.benchmarks.lossless import main, stored_bytes
 
 
 def test_a_line_for_each_coder(tmp_path: Path, faces: dict[str, np.ndarray]) -> None:

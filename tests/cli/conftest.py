@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from grain_codec.cli.batch.tasks.task import Converted, Task
 
+from grain_codec.cli.batch.tasks.task import Converted, Task
 from grain_codec.runtime.pipeline import Read
 
 

@@ -11,18 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
+
 from grain_codec.cli import decode, encode
 from grain_codec.cli.batch import conversion as cli_conversion
 from grain_codec.cli.batch.conversion import Conversion
 from grain_codec.cli.batch.job import DONE, FAILED, SKIPPED, Job
 from grain_codec.cli.batch.tasks.task import Converted
 from grain_codec.cli.options import BatchOptions
+from grain_codec.codec import read_chunks
 from grain_codec.formats.alignment import face_finder
 from grain_codec.formats.alignment.cropping import paste
 from grain_codec.formats.alignment.placement import Alignment, find_alignment
-from PIL import Image
-
-from grain_codec.codec import read_chunks
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 ORIENTATION = 0x0112

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
+
 from grain_codec.benchmarks import packages
 from grain_codec.benchmarks.metrics.metric_set import METRICS
 from grain_codec.benchmarks.report import requirements
 from grain_codec.benchmarks.runs.plan import CODECS, DEFAULT_CAPS, QUICK_FACES
 from grain_codec.benchmarks.tables.rows import read_rows
 from grain_codec.cli.bench import main
-from PIL import Image
 
 Bench = Callable[..., Result]
 FAST = ("--codec", "webp", "--codec", "bicubic16", "--metric", "psnr", "--quick", "-j", "1")

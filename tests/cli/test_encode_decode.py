@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from grain_codec.cli import decode, encode, info
 from PIL import Image
 
 import grain_codec.codec
+from grain_codec.cli import decode, encode, info
 from grain_codec.codec import Codec
 from grain_codec.models.face1024.family import Face1024Family
 from grain_codec.settings import EncodeSettings

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from grain_codec.cli.info import PROGRAM
 
+from grain_codec.cli.info import PROGRAM
 from grain_codec.codec import describe, load_model
 from grain_codec.settings import EncodeSettings
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from grain_codec.cli import decode, encode
-from grain_codec.formats import container
 from PIL import ExifTags, Image
 
 import grain_codec.codec
+from grain_codec.cli import decode, encode
+from grain_codec.formats import container
 from grain_codec.models.face1024.family import Face1024Family
 from grain_codec.settings import EncodeSettings
 

@@ -9,12 +9,12 @@ import tracemalloc
 import zlib
 
 import pytest
-from grain_codec.formats import container
-from grain_codec.formats.container import Chunk, StoredFace, describe, pack, unpack
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grain_codec.errors import BadImage, Corrupt, GrainError, NotGrain, Truncated, UnsupportedVersion
+from grain_codec.formats import container
+from grain_codec.formats.container import Chunk, StoredFace, describe, pack, unpack
 
 PLAIN = StoredFace(22, b"\xa1\xb2\xc3", b"face")
 WITH_EXIF = StoredFace(22, b"\xa1\xb2\xc3", b"face", (Chunk(container.EXIF, b"II"),))

@@ -6,14 +6,14 @@ import io
 
 import numpy as np
 import pytest
-from grain_codec.formats import png_carrier
-from grain_codec.formats.container import ALIGNMENT, EXIF, XMP, Chunk
-from grain_codec.formats.png_carrier import Carrier, is_png, pack, unpack
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from grain_codec.errors import BadImage, GrainError, NotGrain, Truncated
+from grain_codec.formats import png_carrier
+from grain_codec.formats.container import ALIGNMENT, EXIF, XMP, Chunk
+from grain_codec.formats.png_carrier import Carrier, is_png, pack, unpack
 
 NOISE = np.random.default_rng(1).integers(0, 256, (16, 16, 3)).astype(np.uint8)
 RAMP = (np.add.outer(7 * np.arange(16), 5 * np.arange(16))[:, :, None] + np.array([0, 20, 40])).astype(np.uint8)

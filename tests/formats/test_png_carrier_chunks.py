@@ -10,13 +10,13 @@ from contextlib import contextmanager, suppress
 
 import numpy as np
 import pytest
-from grain_codec.formats import png_carrier
-from grain_codec.formats.container import EXIF, XMP, Chunk
-from grain_codec.formats.png_carrier import Carrier, is_png, pack, unpack
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grain_codec.errors import Corrupt, GrainError, NotGrain, Truncated, UnsupportedVersion
+from grain_codec.formats import png_carrier
+from grain_codec.formats.container import EXIF, XMP, Chunk
+from grain_codec.formats.png_carrier import Carrier, is_png, pack, unpack
 
 RAMP = np.arange(768).astype(np.uint8).reshape(16, 16, 3)
 SETTINGS = b"\x10\x16\xa1\xb2\xc3"

@@ -23,15 +23,15 @@ from fuzzing.bounds import within_bounds
 from fuzzing.mutation import apply, random_edit
 from fuzzing.repair import png as with_checksums
 from fuzzing.surfaces import PACKET, TINY_TABLES
+from PIL import Image
+
 from grain_codec.cli import decode, encode, info, weights
 from grain_codec.cli.batch.files import inputs
+from grain_codec.coding.grid import LR_SAMPLES
+from grain_codec.errors import BadImage, Corrupt, GrainError, NotGrain, WrongModel
 from grain_codec.formats import container, png_carrier
 from grain_codec.formats.images import exif, reading, xmp
 from grain_codec.formats.images.reading import open_picture, read_face
-from PIL import Image
-
-from grain_codec.coding.grid import LR_SAMPLES
-from grain_codec.errors import BadImage, Corrupt, GrainError, NotGrain, WrongModel
 from grain_codec.models.face1024.spec import Face1024Spec
 from grain_codec.models.face1024.thumbnail import ThumbnailTables, draw_thumbnail
 from grain_codec.models.tensor_files import read_content

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import portable
 import tiny_model
-from grain_codec.formats import container
-from grain_codec.formats.alignment.placement import Alignment
-from grain_codec.formats.images.reading import read_face
 from PIL import Image
 
 from grain_codec.codec import FileCodec, load_model
+from grain_codec.formats import container
+from grain_codec.formats.alignment.placement import Alignment
+from grain_codec.formats.images.reading import read_face
 from grain_codec.models.face1024.contexts import CELLS
 from grain_codec.models.face1024.symbols import Face1024Symbols
 from grain_codec.models.grain2022.coder import MODELLED, Grain2022Coder, Grain2022Symbols

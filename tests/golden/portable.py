@@ -70,7 +70,6 @@ def read_coder(path: Path | None) -> Any:
 def decode(coder: Any, data: bytes) -> tuple[Any, np.ndarray]:
     """Symbols and LR image of a .grain file; writing them must give the same file, and the image the same payload."""
     from grain_codec.formats import container
-
     from grain_codec.models.family import Payload
 
     stored = container.unpack(data)

@@ -15,10 +15,10 @@ import portable
 import pytest
 import tiny_model
 import torch
-from grain_codec.formats import container
 from PIL import Image
 
 from grain_codec.codec import Codec, FileCodec
+from grain_codec.formats import container
 from grain_codec.models.family import Payload
 from grain_codec.models.grain2022.coder import Grain2022Coder
 from grain_codec.settings import EncodeSettings

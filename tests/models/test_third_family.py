@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from grain_codec.cli import decode, encode, info
 from PIL import Image
 from torch import Tensor
 
+from grain_codec.cli import decode, encode, info
 from grain_codec.codec import Codec, load_model
 from grain_codec.coding.grid import GRID, LR_SAMPLES
 from grain_codec.errors import Corrupt, TooLarge, WrongModel

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from grain_codec.formats.container import MOST_CHUNK_BYTES, Chunk
 
 from grain_codec.codec import Codec, load_model
 from grain_codec.errors import BadImage, TooLarge
+from grain_codec.formats.container import MOST_CHUNK_BYTES, Chunk
 from grain_codec.runtime.encode_pipeline import EncodePipeline, FaceToEncode
 from grain_codec.runtime.pipeline import Finished, Read
 from grain_codec.settings import EncodeSettings

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from grain_codec.formats.images.face_sets import FaceSet
 from PIL import Image
 
 from grain_codec.errors import BadImage
+from grain_codec.formats.images.face_sets import FaceSet
 from grain_codec.training.data import augment, batches, streamed_batches
 
 

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from grain_codec.cli.train import main
 from torch import Tensor, nn
 
+from grain_codec.cli.train import main
 from grain_codec.models.family import Coder, Encoder, ModelFamily
 from grain_codec.models.networks import ReciprocalNetworks
 from grain_codec.models.registry import FAMILIES

@@ -14,7 +14,6 @@ from grain_codec.cli.batch.tasks.encode import EncodeTask, Faces, Files
 from grain_codec.cli.batch.tasks.model import ModelUnavailable, load_codec
 from grain_codec.cli.batch.tasks.task import Task
 from grain_codec.cli.exits import RunImpossible
-
 from grain_codec.codec import FaceFile, Pixels
 from grain_codec.errors import WrongModel
 from grain_codec.runtime.decode_pipeline import DecodePipeline

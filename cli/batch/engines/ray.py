@@ -21,7 +21,6 @@ from grain_codec.cli.batch.files.outputs import OutputExists, check_target
 from grain_codec.cli.batch.files.urls import is_url
 from grain_codec.cli.batch.job import Job, Outcome
 from grain_codec.cli.exits import RunImpossible
-
 from grain_codec.settings import ModelChoice
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from typing import Any
 from grain_codec.cli.batch.conversion import Conversion
 from grain_codec.cli.batch.job import Job, Outcome
 from grain_codec.cli.exits import RunImpossible
-
 from grain_codec.runtime.worker_pool import PoolBroken, WorkerDied, WorkerPool, in_order
 
 JOBS_UNREPORTED = 16

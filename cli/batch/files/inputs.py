@@ -8,9 +8,9 @@ import sys
 from typing import IO
 
 import click
+
 from grain_codec.cli.batch.files import urls
 from grain_codec.cli.batch.names import STANDARD_STREAM
-
 from grain_codec.errors import GrainError
 
 MOST_INPUT_BYTES = 1 << 29

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from grain_codec.cli.batch.files import urls
 from grain_codec.cli.batch.names import STANDARD_STREAM, shown
-
 from grain_codec.errors import GrainError
 from grain_codec.whole_files import write_whole
 

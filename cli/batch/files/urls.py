@@ -12,7 +12,6 @@ from typing import IO, TYPE_CHECKING
 
 from grain_codec.cli.batch.files.folders import Listing
 from grain_codec.cli.exits import RunImpossible
-
 from grain_codec.errors import GrainError
 
 if TYPE_CHECKING:

@@ -8,13 +8,12 @@ from grain_codec.cli.batch.files.inputs import check_source, read_source
 from grain_codec.cli.batch.names import shown
 from grain_codec.cli.batch.tasks.model import load_codec, load_file_codec
 from grain_codec.cli.batch.tasks.task import Converted, Task
+from grain_codec.codec import FaceFile, Pixels
 from grain_codec.formats.alignment.cropping import empty_canvas, paste
 from grain_codec.formats.alignment.placement import Alignment, find_alignment
 from grain_codec.formats.images.metadata import for_decoding
 from grain_codec.formats.images.reading import read_photo, resize_square
 from grain_codec.formats.images.writing import ALPHA_FORMATS, write_image
-
-from grain_codec.codec import FaceFile, Pixels
 from grain_codec.runtime.pipeline import Read
 from grain_codec.settings import Chunk, DecodeSettings, ModelChoice
 

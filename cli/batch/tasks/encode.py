@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from PIL import Image
+
 from grain_codec.cli.batch.tasks.model import load_codec, load_file_codec
 from grain_codec.cli.batch.tasks.task import Converted, Task
 from grain_codec.cli.exits import RunImpossible
@@ -11,8 +13,6 @@ from grain_codec.formats.alignment import face_finder
 from grain_codec.formats.alignment.cropping import cut
 from grain_codec.formats.images.metadata import for_encoding
 from grain_codec.formats.images.reading import open_picture, read_face, read_photo
-from PIL import Image
-
 from grain_codec.runtime.encode_pipeline import FaceToEncode
 from grain_codec.runtime.pipeline import Read
 from grain_codec.settings import EncodeSettings, ModelChoice

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from grain_codec.cli.exits import RunImpossible
-
 from grain_codec import codec
+from grain_codec.cli.exits import RunImpossible
 from grain_codec.errors import GrainError, reason_of
 from grain_codec.settings import ModelChoice
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from grain_codec.benchmarks.codecs.model import ModelCodec
 from grain_codec.benchmarks.metrics.psnr import psnr
 from grain_codec.benchmarks.tables.rows import Series
-from grain_codec.formats import container
-
 from grain_codec.codec import Codec, load_model, low_resolution_image
+from grain_codec.formats import container
 from grain_codec.settings import DecodeSettings, EncodeSettings
 
 

@@ -7,11 +7,12 @@ import math
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from grain_codec.benchmarks.codecs.containers import avif_payload_bytes, webp_payload_bytes
 from grain_codec.benchmarks.codecs.ordinary import JPEG_2000, JPEG_XL, ORDINARY_FORMATS, WEBP
 from grain_codec.benchmarks.codecs.prescaled import PrescaledCodec, Trial, enlarged, shrunk
 from grain_codec.benchmarks.metrics.psnr import psnr
-from PIL import Image
 
 CAPS = (384, 484, 768)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from grain_codec.benchmarks import packages
 from grain_codec.benchmarks.codecs.placeholders import Bicubic16, BlurHash
 from grain_codec.benchmarks.metrics.psnr import psnr
 from grain_codec.benchmarks.packages import PackageMissing
-from PIL import Image
 
 
 def test_bicubic_is_the_thumbnail_enlarged(face: np.ndarray) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 
 import pytest
-from grain_codec.benchmarks.codecs.quality_search import LOOK_AHEAD, QualitySearch
 from hypothesis import given
 from hypothesis import strategies as st
+
+from grain_codec.benchmarks.codecs.quality_search import LOOK_AHEAD, QualitySearch
 
 
 class Ladder:

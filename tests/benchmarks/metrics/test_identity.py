@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from grain_codec.benchmarks.metrics import identity
 from PIL import Image
+
+from grain_codec.benchmarks.metrics import identity
 
 dlib = pytest.importorskip("dlib")
 if not identity.available():

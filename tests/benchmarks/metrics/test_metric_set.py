@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from grain_codec.benchmarks import packages
 from grain_codec.benchmarks.metrics.metric_set import METRICS, MetricSet, choose_metrics, describe_metrics
 from grain_codec.benchmarks.metrics.psnr import psnr, thumbnail_of
 from grain_codec.benchmarks.packages import PackageMissing
-from PIL import Image
-
 from grain_codec.errors import GrainError
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from grain_codec.benchmarks.metrics.perceptual_distance import as_input, read_perceptual_distance
 from safetensors.torch import save_file
 from torch import Tensor
 
+from grain_codec.benchmarks.metrics.perceptual_distance import as_input, read_perceptual_distance
 from grain_codec.errors import WrongModel
 
 PLAIN = ("slice1.0", "slice2.3", "slice3.6", "slice4.8", "slice5.10")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from grain_codec.benchmarks.metrics.structural_similarity import LEAST_SIDE, ms_ssim, ssim
 from PIL import Image
+
+from grain_codec.benchmarks.metrics.structural_similarity import LEAST_SIDE, ms_ssim, ssim
 
 
 @pytest.fixture(scope="module")

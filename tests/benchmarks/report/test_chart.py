@@ -9,10 +9,11 @@ from xml.etree import ElementTree
 import matplotlib
 import matplotlib.style
 import pytest
-from grain_codec.benchmarks.report.chart import COLOURS, LIGHT, SERIES_COLOURS, STYLE, Chart, inline_svg, resource
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
+
+from grain_codec.benchmarks.report.chart import COLOURS, LIGHT, SERIES_COLOURS, STYLE, Chart, inline_svg, resource
 
 TEXTS = st.text(st.characters(exclude_characters="\r\0", exclude_categories=("Cs",)))
 

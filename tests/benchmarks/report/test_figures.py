@@ -11,6 +11,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageColor
+
 from grain_codec.benchmarks.report.chart import LIGHT, SERIES_COLOURS, Chart, inline_svg
 from grain_codec.benchmarks.report.figures import (
     PAPER_DOTS_PER_INCH,
@@ -25,10 +29,6 @@ from grain_codec.benchmarks.report.figures import (
 from grain_codec.benchmarks.tables.cap_comparison import CapComparison, compare_at_cap
 from grain_codec.benchmarks.tables.rows import Row
 from grain_codec.benchmarks.tables.summary import LPIPS, PSNR, Metric, Results
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from PIL import Image, ImageColor
-
 from grain_codec.errors import GrainError
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from grain_codec.benchmarks.report.report import write_report
 from grain_codec.benchmarks.tables.anchor_comparison import compare_with_anchor
 from grain_codec.benchmarks.tables.rows import Row
 from grain_codec.benchmarks.tables.summary import Results
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from grain_codec.errors import GrainError
 
 EMPTY = {"img", "input", "link", "meta"}

@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
 from grain_codec.benchmarks.report.report import write_report
 from grain_codec.benchmarks.tables.rows import Row
-from PIL import Image
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from grain_codec.benchmarks.report import requirements
 
 

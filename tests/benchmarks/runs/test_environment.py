@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from grain_codec.benchmarks.runs.environment import (
     OtherSettings,
     check_same_run,
@@ -20,8 +22,6 @@ from grain_codec.benchmarks.runs.faces import FaceFile, usable_faces
 from grain_codec.benchmarks.runs.plan import Plan
 from grain_codec.benchmarks.runs.task import Description
 from grain_codec.benchmarks.tables.rows import Series
-from PIL import Image
-
 from grain_codec.errors import GrainError
 
 PLAN = Plan(("jpeg",), (("face-1024", "face-1024"),), caps=(200, 384, 484), metrics=("psnr",))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from grain_codec.benchmarks.runs.faces import faces_in, usable_faces
 from PIL import Image
+
+from grain_codec.benchmarks.runs.faces import faces_in, usable_faces
 
 
 @pytest.fixture

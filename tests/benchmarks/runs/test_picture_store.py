@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from grain_codec.benchmarks.runs.faces import FaceFile, usable_faces
 from grain_codec.benchmarks.runs.picture_store import PictureStore, chosen_faces
 from grain_codec.benchmarks.runs.task import Outcome, Task, picture
 from grain_codec.benchmarks.tables.rows import CAP, Row
-from PIL import Image
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from grain_codec.benchmarks.runs.faces import FaceFile, usable_faces
 from grain_codec.benchmarks.runs.plan import Plan, choose_codecs, choose_models, make_codec
 from grain_codec.benchmarks.runs.sweep import Progress, Workers, sweep, unfinished
 from grain_codec.benchmarks.runs.task import Description, Outcome
 from grain_codec.benchmarks.tables.rows import CAP, Row, Series, read_rows, write_rows
-from PIL import Image
-
 from grain_codec.errors import GrainError, WrongModel
 
 PLAN = Plan(("jpeg", "webp"), (), caps=(120, 484), rungs=(300,), quick=True, size=64)

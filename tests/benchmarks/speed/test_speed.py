@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+
+from grain_codec import ops
 from grain_codec.benchmarks.speed.__main__ import main
 from grain_codec.benchmarks.speed.decoding import Bench
 from grain_codec.benchmarks.speed.encoding import encoding_rows, photograph_rows
 from grain_codec.benchmarks.speed.operations import operation_rows
 from grain_codec.benchmarks.speed.timing import COLUMNS, LEAST_RUNS, Stopwatch
-
-from grain_codec import ops
 from grain_codec.codec import load_model
 
 STOPWATCH = Stopwatch(torch.device("cpu"), 0.0)

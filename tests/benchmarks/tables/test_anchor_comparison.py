@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from grain_codec.benchmarks.tables.anchor_comparison import Gain, compare_with_anchor, write_comparisons, write_curves
 from grain_codec.benchmarks.tables.rows import CAP, CURVE, Row, Series
 from grain_codec.benchmarks.tables.summary import Results
-
 from grain_codec.errors import GrainError
 
 IMAGES = ("anna.jpg", "otis.jpg")

@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from grain_codec.benchmarks.tables.bdrate import Curve, bd_psnr, bd_rate
 from hypothesis import given
 from hypothesis import strategies as st
+
+from grain_codec.benchmarks.tables.bdrate import Curve, bd_psnr, bd_rate
 
 ANCHOR = [(100, 20.1), (200, 22.3), (400, 24.0), (800, 26.4), (1600, 28.0)]
 TEST = [(90, 21.0), (150, 22.9), (260, 24.9), (420, 26.1), (700, 27.2)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from grain_codec.benchmarks.tables.cap_comparison import bytes_for, compare_at_cap, lead_of, worst_images
 from grain_codec.benchmarks.tables.rows import Row, Series
 from grain_codec.benchmarks.tables.summary import PSNR, Results

@@ -6,6 +6,9 @@ import math
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from grain_codec.benchmarks.tables.rows import (
     CAP,
     COLUMNS,
@@ -19,8 +22,6 @@ from grain_codec.benchmarks.tables.rows import (
     read_rows,
     write_rows,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 MEASURED = Row("anna.jpg", "webp", "", None, CAP, "384", 380, 360, 48, "q35", 24.25, encode_seconds=0.018)
 NONE_FITS = Row("anna.jpg", "avif", "", None, CAP, "200")

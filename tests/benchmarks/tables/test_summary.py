@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+
 from grain_codec.benchmarks.tables.rows import BadTable, Row, Series
 from grain_codec.benchmarks.tables.summary import IDENTITY, LPIPS, PSNR, Results, name_of, spread_of
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from grain_codec.cli import encode
 
+from grain_codec.cli import encode
 from grain_codec.whole_files import PREFIX
 
 

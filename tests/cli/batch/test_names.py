@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from grain_codec.cli.batch.names import decoded_name, encoded_name, shown
 
 

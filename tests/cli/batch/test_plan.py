@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 import pytest
+
 from grain_codec.cli.batch import collisions
 from grain_codec.cli.batch.files.folders import is_photograph
 from grain_codec.cli.batch.job import Job

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from grain_codec.cli.batch.conversion import Conversion
 from grain_codec.cli.batch.engines.gpu import run_on_gpu
 from grain_codec.cli.batch.engines.ray import run_on_ray
 from grain_codec.cli.batch.engines.workers import run_on_workers
 from grain_codec.cli.batch.job import Job, Outcome
-from PIL import Image
-
 from grain_codec.codec import Codec
 from grain_codec.settings import DecodeSettings, EncodeSettings, ModelChoice
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from grain_codec.cli import decode, encode
 from PIL import Image
 
+from grain_codec.cli import decode, encode
 from grain_codec.codec import Codec
 from grain_codec.settings import EncodeSettings
 

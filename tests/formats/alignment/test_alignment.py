@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from grain_codec.formats import container
-from grain_codec.formats.alignment.cropping import FEATHER, cut, empty_canvas, paste
-from grain_codec.formats.alignment.placement import Alignment, ffhq_square, find_alignment, from_chunk
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from grain_codec.errors import BadImage, Corrupt
+from grain_codec.formats import container
+from grain_codec.formats.alignment.cropping import FEATHER, cut, empty_canvas, paste
+from grain_codec.formats.alignment.placement import Alignment, ffhq_square, find_alignment, from_chunk
 
 EXAMPLE = Alignment(640, 480, 0x4000, 0x3000, 0x2000, 0)
 EXAMPLE_CONTENT = bytes.fromhex("80 02 e0 01 00 40 00 30 00 20 00 00")

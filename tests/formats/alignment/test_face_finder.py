@@ -9,12 +9,12 @@ import sys
 
 import numpy as np
 import pytest
+
+from grain_codec.errors import BadImage
 from grain_codec.formats.alignment import face_finder
 from grain_codec.formats.alignment.cropping import paste
 from grain_codec.formats.alignment.placement import Alignment
 from grain_codec.formats.images.reading import resize_square
-
-from grain_codec.errors import BadImage
 
 FACE_SHARE = 0.6
 """Size of a face, from brow to chin, in sides of its crop."""

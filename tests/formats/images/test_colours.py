@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from grain_codec.formats.images.reading import read_face, read_photo
 from PIL import Image, ImageCms
+
+from grain_codec.formats.images.reading import read_face, read_photo
 
 SIDE = 32
 TEAL = (40, 120, 200)

@@ -9,12 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from grain_codec.formats.images import exif
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from grain_codec.errors import Corrupt
+from grain_codec.formats.images import exif
 
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 1, 2, 3, 4, 5, 7
 MAKE, ORIENTATION, EXIF_POINTER, GPS_POINTER = 0x010F, 0x0112, 0x8769, 0x8825

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from grain_codec.formats.images.face_sets import FaceSet, read_face_set
 from PIL import Image
 
 from grain_codec.errors import BadImage
+from grain_codec.formats.images.face_sets import FaceSet, read_face_set
 
 
 def picture(level: int) -> bytes:

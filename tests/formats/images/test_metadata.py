@@ -8,6 +8,8 @@ import time
 import numpy as np
 import piexif
 import pytest
+from PIL import Image, PngImagePlugin, features
+
 from grain_codec.formats import container
 from grain_codec.formats.images import exif
 from grain_codec.formats.images.metadata import (
@@ -21,7 +23,6 @@ from grain_codec.formats.images.metadata import (
 )
 from grain_codec.formats.images.reading import open_picture
 from grain_codec.formats.images.writing import write_image
-from PIL import Image, PngImagePlugin, features
 
 FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"]
 FACE = np.full((32, 32, 3), 99, np.uint8)

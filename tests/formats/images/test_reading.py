@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from grain_codec.formats.images.reading import read_face, resize_square
 from PIL import Image
 
 from grain_codec.errors import BadImage
+from grain_codec.formats.images.reading import read_face, resize_square
 
 SIDE = 32
 TEAL = (40, 120, 200)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from grain_codec.formats.images.reading import read_face
-from grain_codec.formats.images.writing import FORMATS, format_of_suffix, write_image
 from PIL import Image
 
 from grain_codec.errors import BadImage
+from grain_codec.formats.images.reading import read_face
+from grain_codec.formats.images.writing import FORMATS, format_of_suffix, write_image
 
 SIDE = 32
 

@@ -8,11 +8,11 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from grain_codec.formats.images import xmp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grain_codec.errors import Corrupt
+from grain_codec.formats.images import xmp
 
 NAMESPACES = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from grain_codec.formats.plugins import register_imageio
-from grain_codec.formats.plugins.pillow_plugin import GrainPluginError
 
 import grain_codec
+from grain_codec.formats.plugins import register_imageio
+from grain_codec.formats.plugins.pillow_plugin import GrainPluginError
 
 imageio = pytest.importorskip("imageio.v3")
 register_imageio()

@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+
 from grain_codec.formats import container
 from grain_codec.formats.plugins import mime_type
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from grain_codec.formats import container
-from grain_codec.formats.plugins import register_grain_opener
-from grain_codec.formats.plugins.pillow_plugin import GrainImageFile, GrainPluginError
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 import grain_codec
 from grain_codec.codec import file_codec, low_resolution_image
 from grain_codec.errors import GrainError, TooLarge
+from grain_codec.formats import container
+from grain_codec.formats.plugins import register_grain_opener
+from grain_codec.formats.plugins.pillow_plugin import GrainImageFile, GrainPluginError
 
 register_grain_opener()
 

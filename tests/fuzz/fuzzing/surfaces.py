@@ -22,11 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from grain_codec.formats import container, png_carrier
-from grain_codec.formats.alignment import placement
-from grain_codec.formats.images import exif, metadata, xmp
-from grain_codec.formats.images.reading import open_picture, read_photo
-from grain_codec.formats.images.writing import write_image
 from PIL import Image, PngImagePlugin
 
 from fuzzing import repair
@@ -34,6 +29,11 @@ from fuzzing.bounds import within_bounds
 from grain_codec.codec import FileCodec, read_chunks
 from grain_codec.coding.grid import LR_SAMPLES
 from grain_codec.errors import GrainError
+from grain_codec.formats import container, png_carrier
+from grain_codec.formats.alignment import placement
+from grain_codec.formats.images import exif, metadata, xmp
+from grain_codec.formats.images.reading import open_picture, read_photo
+from grain_codec.formats.images.writing import write_image
 from grain_codec.models.face1024.coder import Face1024Coder
 from grain_codec.models.face1024.symbols import Face1024Symbols
 from grain_codec.models.family import Payload

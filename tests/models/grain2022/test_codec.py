@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from grain_codec.formats import container, png_carrier
 from PIL import Image
 
 from grain_codec.codec import Codec, describe, load_model, low_resolution_image
 from grain_codec.errors import BadImage, Corrupt, GrainError, TooLarge, WrongModel
+from grain_codec.formats import container, png_carrier
 from grain_codec.models.family import Payload
 from grain_codec.models.grain2022.coder import MODELLED, PLAIN, Grain2022Coder, Grain2022Symbols
 from grain_codec.models.grain2022.networks import Grain2022

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from grain_codec.cli.train import main
 
+from grain_codec.cli.train import main
 from grain_codec.models.face1024.fusion import Fusion
 from grain_codec.models.face1024.prior import Prior
 from grain_codec.models.face1024.spec import DrawingSpec, Face1024Spec

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
+
 from grain_codec.cli import decode, encode
 from grain_codec.cli.batch.conversion import Conversion
 from grain_codec.cli.batch.engines import gpu as gpu_engine
@@ -19,8 +21,6 @@ from grain_codec.cli.batch.tasks.decode import DecodeTask
 from grain_codec.cli.batch.tasks.encode import EncodeTask
 from grain_codec.cli.batch.tasks.model import ModelUnavailable
 from grain_codec.cli.options import BatchOptions
-from PIL import Image
-
 from grain_codec.codec import Codec
 from grain_codec.settings import DecodeSettings, EncodeSettings, ModelChoice
 

@@ -10,12 +10,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+
 from grain_codec.cli.batch.conversion import Conversion
 from grain_codec.cli.batch.engines.workers import JOBS_UNREPORTED, run_on_workers
 from grain_codec.cli.batch.job import Job, Outcome
 from grain_codec.cli.batch.tasks.model import ModelUnavailable
 from grain_codec.cli.exits import RunImpossible
-
 from grain_codec.runtime.cores import available_cores
 
 TASKS = '''

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+
 from grain_codec.cli.batch.files.folders import expand_wildcards, is_encoded, is_photograph, walk
 
 

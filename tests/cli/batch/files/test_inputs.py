@@ -6,6 +6,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+
 from grain_codec.cli.batch.files import inputs
 from grain_codec.cli.batch.files.inputs import UnusablePath, read_source
 

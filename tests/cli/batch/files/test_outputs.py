@@ -7,9 +7,9 @@ import stat
 from pathlib import Path
 
 import pytest
-from grain_codec.cli.batch.files.outputs import OutputExists, check_target, write_target
 
 from grain_codec import whole_files
+from grain_codec.cli.batch.files.outputs import OutputExists, check_target, write_target
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from grain_codec.cli.batch.conversion import Conversion
 from grain_codec.cli.batch.files.folders import is_encoded
 from grain_codec.cli.batch.files.inputs import UnusablePath, check_source, read_source

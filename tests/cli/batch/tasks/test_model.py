@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from grain_codec.cli.batch.tasks.decode import DecodeTask
 from grain_codec.cli.batch.tasks.model import load_codec
-
 from grain_codec.codec import load_model
 from grain_codec.settings import ModelChoice
 
