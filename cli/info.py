@@ -48,8 +48,8 @@ def _describe(file: str, model: str, fine_quality: int | None, test: bool) -> Ro
 
     name = shown(file, "stdin")
     try:
-        files = file_codec(model)
-        rows = files.describe(files.read(read_source(file), fine_quality))
+        data, files = read_source(file), file_codec(model)
+        rows = files.describe(files.read(data, fine_quality))
     except (GrainError, OSError) as error:
         complain(PROGRAM, name, error)
         return {"file": name, "ok": False, "error": reason_of(error, name)}
