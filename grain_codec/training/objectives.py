@@ -18,18 +18,12 @@ ADVERSARY = "adversary."
 
 
 class Outcome(NamedTuple):
-    """What an objective makes of a batch.
+    """What an objective makes of a batch; pictures are `[B, 3, S, S]` in [-1, 1], for the discriminator step."""
 
-    Attributes:
-        loss: what the generator step minimises.
-        figures: scalars to report, without a gradient.
-        real, drawn: pictures `[B, 3, S, S]` in [-1, 1] for the discriminator step; `drawn` has no gradient.
-    """
-
-    loss: Tensor
-    figures: dict[str, Tensor]
+    loss: Tensor  # What the generator step minimises.
+    figures: dict[str, Tensor]  # Scalars to report, without a gradient.
     real: Tensor | None = None
-    drawn: Tensor | None = None
+    drawn: Tensor | None = None  # Without a gradient.
 
 
 class Objective(nn.Module):

@@ -17,88 +17,52 @@ class UnusableSettings(ValueError):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long and how fast to train.
+    """How long and how fast to train."""
 
-    Attributes:
-        steps: generator steps in all, those of earlier runs of the same checkpoint included.
-        minutes: ends a run earlier; a falling learning rate then falls with the time instead.
-        learning_rate: highest learning rate of the generator and of the discriminator.
-        schedule: "cosine", which ends at zero, or "constant".
-        warm_up: steps over which the learning rate rises.
-        optimizer: "adam" or "ranger", for both sides.
-        clip: largest norm of the generator's gradient; infinity leaves the gradient as it is.
-        average: decay of the exponential moving average of the generator's weights, which is then what
-            is measured and written; 0 for none.
-        precision: "float32", "bfloat16", "float16", or "auto": bfloat16 on a GPU, else float32.
-        report_every: steps between progress lines.
-        checkpoint_every: steps between checkpoints.
-        validate_every: steps between validations; 0 for one with every checkpoint.
-        compile: whether `torch.compile` is used for the generator step.
-    """
-
-    steps: int = 300_000
-    minutes: float = math.inf
-    learning_rate: float = 1e-3
-    schedule: str = "cosine"
-    warm_up: int = 300
-    optimizer: str = "adam"
-    clip: float = 1.0
-    average: float = 0.998
-    precision: str = "auto"
-    report_every: int = 50
-    checkpoint_every: int = 1000
-    validate_every: int = 0
-    compile: bool = False
+    steps: int = 300_000  # Generator steps in all, those of earlier runs of the same checkpoint included.
+    minutes: float = math.inf  # Ends a run earlier; a falling learning rate then falls with the time instead.
+    learning_rate: float = 1e-3  # The highest, of the generator and of the discriminator.
+    schedule: str = "cosine"  # "cosine", which ends at zero, or "constant".
+    warm_up: int = 300  # Steps over which the learning rate rises.
+    optimizer: str = "adam"  # "adam" or "ranger", for both sides.
+    clip: float = 1.0  # Largest norm of the generator's gradient; infinity leaves the gradient as it is.
+    average: float = 0.998  # Decay of the moving average of weights that is measured and written; 0 for none.
+    precision: str = "auto"  # "float32", "bfloat16", "float16", or "auto": bfloat16 on a GPU, else float32.
+    report_every: int = 50  # Steps between progress lines.
+    checkpoint_every: int = 1000  # Steps between checkpoints.
+    validate_every: int = 0  # Steps between validations; 0 for one with every checkpoint.
+    compile: bool = False  # Whether `torch.compile` is used for the generator step.
 
 
 @dataclass(frozen=True, kw_only=True)
 class LossSettings:
-    """The loss of the stages that draw pictures. A term of weight zero is not computed.
+    """The loss of the stages that draw pictures: weights of its terms, and what they need.
 
-    Attributes:
-        lr: weight of the squared error of the LR image against the face, sampled bilinearly at 16x16. None stands
-            for the weight that is published for the stage.
-        square: weight of the picture's squared error.
-        perceptual: weight of LPIPS.
-        identity: weight of the distance between a face recogniser's embeddings.
-        spectrum: weight of power that the face does not have; see `losses.spectrum`.
-        lattice: weight of detail at the same places of every cell; see `losses.lattice`.
-        adversarial: weight of the discriminator's judgement.
-        spectrum_window: sides of the windows of the spectral term, in pixels; their mean is taken.
-        lpips_weights: files of the perceptual distance.
-        lpips_window: side in pixels of the random window on which LPIPS is measured; None for whole pictures.
-        identity_weights: file of the face recogniser.
+    A term of weight zero is not computed. None as the weight of `lr` stands for what is published for the stage.
     """
 
-    lr: float | None = None
-    square: float = 1.0
-    perceptual: float = 0.8
-    identity: float = 0.1
-    spectrum: float = 0.0
-    lattice: float = 0.0
-    adversarial: float = 0.01
-    spectrum_window: tuple[int, ...] = (32,)
-    lpips_weights: tuple[Path, ...] = ()
-    lpips_window: int | None = None
-    identity_weights: Path | None = None
+    lr: float | None = None  # Squared error of the LR image against the face, sampled bilinearly at 16x16.
+    square: float = 1.0  # Squared error of the picture.
+    perceptual: float = 0.8  # LPIPS.
+    identity: float = 0.1  # Distance between a face recogniser's embeddings.
+    spectrum: float = 0.0  # Power that the face does not have; see `losses.spectrum`.
+    lattice: float = 0.0  # Detail at the same places of every cell; see `losses.lattice`.
+    adversarial: float = 0.01  # The discriminator's judgement.
+    spectrum_window: tuple[int, ...] = (32,)  # Sides in pixels of the spectral term's windows; their mean is taken.
+    lpips_weights: tuple[Path, ...] = ()  # Files of the perceptual distance.
+    lpips_window: int | None = None  # Side in pixels of the random window for LPIPS; None for whole pictures.
+    identity_weights: Path | None = None  # File of the face recogniser.
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModuleFiles:
-    """Where trained modules are: in files that the user names, or where the stages have left them.
+    """Where trained modules are: in files that the user names, or where the stages have left them."""
 
-    Attributes:
-        exp_dir: folder in which each stage has a subfolder.
-        rescaling_checkpoint, prior_checkpoint, fusion_checkpoint: files of one module each, used before any
-            under `exp_dir`.
-        generator_weights: the pretrained generator of a model of the published kind, with its mean code.
-    """
-
-    exp_dir: Path | None = None
+    exp_dir: Path | None = None  # Folder in which each stage has a subfolder.
     rescaling_checkpoint: Path | None = None
     prior_checkpoint: Path | None = None
     fusion_checkpoint: Path | None = None
-    generator_weights: Path | None = None
+    generator_weights: Path | None = None  # Pretrained generator of a model of the published kind.
 
     def named(self, module: str) -> Path | None:
         """The file that the user names for a module."""

@@ -20,25 +20,15 @@ from grain_codec.training.objectives import Objective, Outcome
 
 @dataclass(frozen=True)
 class Stage:
-    """What is published of a stage.
+    """What is published of a stage."""
 
-    Attributes:
-        name: the command that trains it.
-        picture: the picture that the loss looks at.
-        needs: modules that earlier stages have trained.
-        trains: modules that it trains; of the prior only the code encoder.
-        learning_rate: of generator and discriminator.
-        discriminator_every: steps between two updates of the discriminator.
-        lr_weight: weight of the LR image's term.
-    """
-
-    name: str
-    picture: str
-    needs: tuple[str, ...]
-    trains: tuple[str, ...]
-    learning_rate: float
-    discriminator_every: int
-    lr_weight: float
+    name: str  # The command that trains it.
+    picture: str  # The picture that the loss looks at.
+    needs: tuple[str, ...]  # Modules that earlier stages have trained.
+    trains: tuple[str, ...]  # Modules that it trains; of the prior only the code encoder.
+    learning_rate: float  # Of generator and discriminator.
+    discriminator_every: int  # Steps between two updates of the discriminator.
+    lr_weight: float  # Weight of the LR image's term.
 
 
 _ALL = ("rescaling", "prior", "fusion")
@@ -56,19 +46,12 @@ STAGES = {
 
 
 class Drawn(NamedTuple):
-    """What a stage's networks make of a batch.
+    """What a stage's networks make of a batch."""
 
-    Attributes:
-        face: `[B, 3, S, S]` in [-1, 1], the goal.
-        picture: `[B, 3, S, S]`, nominally in [-1, 1].
-        lr: see `FaceLoss.forward`.
-        follower: another picture and its goal, whose loss is added without an adversary.
-    """
-
-    face: Tensor
-    picture: Tensor
-    lr: Tensor | None = None
-    follower: Drawn | None = None
+    face: Tensor  # `[B, 3, S, S]` in [-1, 1], the goal.
+    picture: Tensor  # `[B, 3, S, S]`, nominally in [-1, 1].
+    lr: Tensor | None = None  # See `FaceLoss.forward`.
+    follower: Drawn | None = None  # Another picture and its goal, whose loss is added without an adversary.
 
 
 class StageObjective(Objective, ABC):

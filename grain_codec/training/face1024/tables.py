@@ -39,17 +39,11 @@ def anchor_qualities(spec: Face1024Spec) -> list[int]:
 
 
 class _Group(NamedTuple):
-    """Levels that are coded together.
+    """Levels that are coded together."""
 
-    Attributes:
-        levels: `[N, K]`.
-        base: scale indices `[K]` from the tables.
-        context: index into the table of contexts for each level.
-    """
-
-    levels: Ints
-    base: Ints
-    context: tuple[int | Ints, ...]
+    levels: Ints  # `[N, K]`
+    base: Ints  # Scale indices `[K]` from the tables.
+    context: tuple[int | Ints, ...]  # Index into the table of contexts for each level.
 
 
 def fit_tables(thumbnail_levels: Levels, detail_levels: Levels) -> SymbolTables:
