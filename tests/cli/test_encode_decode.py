@@ -273,11 +273,12 @@ def test_options_reach_the_codec(folder: Path, fake: FakeCodec) -> None:
     ]
 
 
-def test_unusable_model_ends_the_run(folder: Path) -> None:
+@pytest.mark.parametrize(("command", "run"), [("encode", encoding), ("decode", decoding)])
+def test_unusable_model_ends_the_run(folder: Path, command: str, run: Callable[..., Result]) -> None:
     Path("other.png").write_bytes(Path("face.png").read_bytes())
-    result = encoding("face.png", "other.png", "-m", "nobody")
+    result = run("face.png", "other.png", "-m", "nobody", "-O", "out")
     assert result.exit_code == 1 and result.output.count("\n") == 1
-    assert result.output.startswith("grain-encode: nobody: no model 'nobody'")
+    assert result.output.startswith(f"grain-{command}: nobody: no model 'nobody'")
 
 
 def test_interrupt_leaves_finished_files_only(folder: Path, fake: FakeCodec, monkeypatch: pytest.MonkeyPatch) -> None:
