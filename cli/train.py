@@ -78,7 +78,7 @@ def plain_errors() -> Iterator[None]:
 
 
 def stage_command(function: Callable[..., None]) -> click.Command:
-    """A command with the options that all stages have; the function's name is the stage's."""
+    """The command of a stage, with the options that all stages have."""
     return main.command()(run_options(loss_options(start_options(click.pass_context(function)))))
 
 
@@ -91,25 +91,25 @@ def rescaling(context: click.Context, **options: Any) -> None:
     face-1024 minimises bits and squared error, from the closed-form solution, weights or a checkpoint;
     grain-2022 minimises the published loss.
     """
-    _train("rescaling", context, options)
+    _train(context, options)
 
 
 @stage_command
 def prior(context: click.Context, **options: Any) -> None:
     """Stage 2: the codes that the generative prior draws from; module 1 is frozen, and so is the generator."""
-    _train("prior", context, options)
+    _train(context, options)
 
 
 @stage_command
 def fusion(context: click.Context, **options: Any) -> None:
     """Stage 3: the fusion that draws the final face; modules 1 and 2 are frozen."""
-    _train("fusion", context, options)
+    _train(context, options)
 
 
 @stage_command
 def finetune(context: click.Context, **options: Any) -> None:
     """Stage 4: all three modules together, on the final face."""
-    _train("finetune", context, options)
+    _train(context, options)
 
 
 @main.command()
@@ -166,7 +166,7 @@ def export(model: str, **options: Any) -> None:
 )
 @click.option("-f", "--force", is_flag=True, help="Overwrite what is there.")
 @device_option
-def evaluate(faces: tuple[Path, ...], output_dir: Path, **options: Any) -> None:
+def evaluate(**options: Any) -> None:
     """Write LR image, `rescaled`, `prior`, `fused` and a comparison of every face in FACES, and a table of distances.
 
     FACES are folders, tar shards or images. What is decoded is what a file holds.
@@ -174,15 +174,15 @@ def evaluate(faces: tuple[Path, ...], output_dir: Path, **options: Any) -> None:
     from grain_codec.benchmarks.evaluation import EvaluationSettings, evaluate_model
 
     with plain_errors():
-        settings = from_options(EvaluationSettings, {**options, "faces": faces, "output_dir": output_dir})
-        evaluate_model(settings, click.echo)
+        evaluate_model(from_options(EvaluationSettings, options), click.echo)
 
 
-def _train(stage: str, context: click.Context, options: Mapping[str, Any]) -> None:
-    """Trains a stage of the model that the options name."""
+def _train(context: click.Context, options: Mapping[str, Any]) -> None:
+    """Trains the stage that the command is called after, of the model that the options name."""
     from grain_codec.training.family import read_sizes, training_of
     from grain_codec.training.runs.run import train_stage
 
+    stage = context.command.name or ""
     with plain_errors():
         spec = read_sizes(options["model"])
         training = training_of(spec)

@@ -1,1 +1,1 @@
-"""Fits and trains the networks and the tables that ship with them."""
+"""Trains the networks, and fits the tables that ship with them."""

@@ -1,7 +1,6 @@
-"""The start that needs no gradient: principal components and least squares, cell by cell.
+"""Initial weights of the rescaling module without gradients: principal components and least squares, cell by cell.
 
-A linear codec of aligned faces is a strong one already. The gradient training that follows starts
-from its weights, so that it never has to discover what linear algebra can say.
+A linear codec of aligned faces is already good, so the gradient training starts from its weights.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ RIDGE = 2e-3
 
 @torch.no_grad()
 def fit_closed_form(rescaling: Rescaling, views: Tensor, seed: int = 0) -> None:
-    """Sets every linear part of the rescaling module; its networks stay corrections of nothing.
+    """Sets every linear part of the rescaling module; its networks, which correct them, still give zero.
 
     Args:
         rescaling: a fresh module.
         views: uint8 `[N, 3, V, V]`; each is used as it is and mirrored.
-        seed: of the qualities at which the faces are quantised.
+        seed: decides the qualities at which the faces are quantised.
     """
     spec = rescaling.spec
     generator = torch.Generator().manual_seed(seed)
@@ -62,7 +61,7 @@ def _fit_thumbnail_components(rescaling: Rescaling, thumbnails: Tensor) -> None:
 
 
 def _fit_thumbnail_prediction(rescaling: Rescaling, low: Tensor, cells: Tensor) -> Tensor:
-    """Each cell's linear map from the thumbnail around it; returns what it leaves over, `[N, 256, C]`."""
+    """Fits each cell's linear map from the thumbnail around it; returns the residual `[N, 256, C]`."""
     around = F.unfold(F.pad(low, (1, 1, 1, 1), mode="replicate"), 3).transpose(1, 2)
     with_bias = F.pad(around, (0, 1), value=1.0)
     for cell in range(cells.shape[1]):
@@ -71,7 +70,7 @@ def _fit_thumbnail_prediction(rescaling: Rescaling, low: Tensor, cells: Tensor) 
 
 
 def _fit_cells(rescaling: Rescaling, residual: Tensor, step: Tensor) -> None:
-    """Bases and neighbour predictions, pass by pass, on neighbours that are quantised as in a file."""
+    """Fits bases and predictions from neighbours, pass by pass, on neighbours that are quantised as in a file."""
     spec = rescaling.spec
     details, leading = spec.detail_components, spec.neighbour_components
     decoded = residual.new_zeros(residual.shape[0], GRID * GRID, leading)

@@ -1,4 +1,4 @@
-"""The discriminator of the rescaling module's own training: a logit for each patch of a small face."""
+"""The discriminator of the rescaling stage: a logit for each patch of a small face."""
 
 from __future__ import annotations
 

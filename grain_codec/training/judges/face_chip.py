@@ -1,10 +1,10 @@
-"""The square that dlib's face recogniser looks at, of a face that is aligned as FFHQ's are."""
+"""The part of a face aligned as in FFHQ that dlib's face recogniser looks at."""
 
 from __future__ import annotations
 
 CHIP_ROWS = (268 / 1024, 968 / 1024)
 CHIP_COLUMNS = (170 / 1024, 866 / 1024)
-"""Where dlib's own alignment cuts, in sides of the picture: medians over the 37 faces that it was run on."""
+"""Where dlib's own alignment crops, as shares of the picture's side: medians over 37 faces."""
 
 CHIP_SIDE = 150
-"""Pixels of a chip's side."""
+"""Side in pixels of the picture that the recogniser takes."""

@@ -1,6 +1,6 @@
 """Whether two pictures show the same person: distances between embeddings of trained recognisers.
 
-Weights are the user's to supply, and tell by their keys which recogniser they belong to.
+The user supplies the weights; the names of their tensors say which recogniser they belong to.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from grain_codec.training.judges.face_chip import CHIP_COLUMNS, CHIP_ROWS, CHIP_
 from grain_codec.training.judges.identity_network import IRSE50, face_crop
 
 CHIP_MEAN = (122.782, 117.001, 104.298)
-"""Of RGB samples up to 255; see `dlib::input_rgb_image_sized`."""
+"""What is subtracted from RGB samples up to 255; see `dlib::input_rgb_image_sized`."""
 
 SHRINKING_BLOCKS = (3, 7, 10, 13)
 BLOCKS = 14
 
 
 class ArcFaceDistance(nn.Module):
-    """1 - cosine of two IR-SE50 embeddings (Deng et al. 2019, "ArcFace"): 0 for the same face, about 1 for others."""
+    """1 - cosine of IR-SE50 embeddings (Deng et al. 2019, "ArcFace"): 0 for equal faces, about 1 for two persons."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,8 +33,8 @@ class ArcFaceDistance(nn.Module):
     def forward(self, one: Tensor, other: Tensor) -> Tensor:
         """Two `[B, 3, S, S]`, FFHQ-aligned, in [-1, 1] -> `[B]`; the gradient goes to the first alone.
 
-        In float32 even under autocast: near the end of training the distance is a small difference of
-        numbers near one. What a GPU's convolutions make of float32 is torch's setting, TF32 unless changed.
+        It computes in float32 even under autocast, since near the end of training the distance is a small
+        difference of numbers near one. Convolutions on a GPU use TF32 unless torch is set otherwise.
         """
         with torch.autocast(one.device.type, enabled=False):
             with torch.no_grad():
@@ -44,7 +44,7 @@ class ArcFaceDistance(nn.Module):
 
 
 class ChipDistance(nn.Module):
-    """Euclidean distance of two embeddings of dlib's face recogniser: the same person below about 0.6.
+    """Euclidean distance of two embeddings of dlib's face recogniser: below about 0.6 for one person.
 
     A residual network of 29 convolutions (King 2017, `dlib_face_recognition_resnet_model_v1`), read from
     a file of its tensors: `conv{0..28}.{weight,bias}`, `affine{0..28}.{gamma,beta}`, `fc.weight`.
@@ -57,7 +57,7 @@ class ChipDistance(nn.Module):
         super().__init__()
         for index in range(2 * BLOCKS + 1):
             self.register_buffer(f"weight{index}", tensors[f"conv{index}.weight"])
-            # Normalisation with stored statistics is one scale and shift: they go into the convolution.
+            # Normalisation with stored statistics is one scale and one shift, which includes the convolution's bias.
             gamma, beta = tensors[f"affine{index}.gamma"], tensors[f"affine{index}.beta"]
             self.register_buffer(f"gamma{index}", gamma.view(1, -1, 1, 1))
             shift = tensors[f"conv{index}.bias"] * gamma + beta

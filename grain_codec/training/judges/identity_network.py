@@ -1,4 +1,4 @@
-"""Whose face it is: the IR-SE50 embedding that the identity loss compares.
+"""IR-SE50, the face recogniser whose embeddings the identity loss compares.
 
 A residual network of improved residual units with squeeze and excitation, as it was trained with the
 additive angular margin (Deng et al. 2019, "ArcFace", section 3.1).
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from grain_codec.models.grain2022.layers import SqueezeExcitation
 
 STAGES = ((64, 3), (128, 4), (256, 14), (512, 3))
-"""Channels and units of each stage; the first unit of each halves height and width."""
+"""Channels and units of each stage; the first unit of a stage halves height and width."""
 
 EMBEDDING = 512
 INPUT_SIZE = 112
@@ -21,7 +21,7 @@ DROPPED = 0.6
 ALIGNED_SIZE = 256
 FACE_ROWS = slice(35, 223)
 FACE_COLUMNS = slice(32, 220)
-"""Where an aligned face of ALIGNED_SIZE shows what the embedding was trained on."""
+"""The crop of an aligned face of ALIGNED_SIZE on which the recogniser was trained."""
 
 
 def face_crop(image: Tensor) -> Tensor:
@@ -31,7 +31,7 @@ def face_crop(image: Tensor) -> Tensor:
 
 
 class ResidualUnit(nn.Module):
-    """`[B, C, H, W]` -> `[B, D, H / stride, W / stride]`: a shortcut and two weighted convolutions."""
+    """`[B, C, H, W]` -> `[B, D, H / stride, W / stride]`: a shortcut plus two convolutions with attention."""
 
     def __init__(self, channels_in: int, channels: int, stride: int):
         super().__init__()
@@ -58,7 +58,7 @@ class ResidualUnit(nn.Module):
 class IRSE50(nn.Module):
     """Face -> embedding of unit length; the cosine of two embeddings says how alike the persons are.
 
-    Meant for evaluation mode: in training mode it drops features and normalises by the batch.
+    It is used in evaluation mode; in training mode it would drop features and normalise by the batch.
     """
 
     def __init__(self) -> None:
