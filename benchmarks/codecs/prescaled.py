@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
@@ -149,13 +150,14 @@ class _Search:
         self.pixels = pixels
         self._format = codec.format
         self._reference = np.asarray(shrunk(pixels, RANKING_SIDE), np.float32)
-        self._small: dict[int, Image.Image] = {}
-        self._files: dict[Trial, bytes] = {}
-        self._errors: dict[tuple[Trial, int], float] = {}
+        self._shrunk = cache(partial(shrunk, pixels))
+        self._file = cache(lambda trial: self._format.encode(self._shrunk(trial.prescale), trial))
+        self._error = cache(self._squared_error)
         self._searches: dict[Trial, QualitySearch] = {}
         self._quality_gain = 0
         self._prescales = [side for side in codec.prescales if side <= pixels.shape[0]]
         self._start = len(self._prescales) // 2
+        self._middle = self._format.qualities[len(self._format.qualities) // 2]
         self._refines = codec.format.has_thorough and not codec.quick
 
     def nearest(self, max_bytes: int) -> Trial | None:
@@ -178,18 +180,14 @@ class _Search:
             nearest = min(found.values(), default=np.inf)
             if step < 0 and self._least_error(prescale) >= nearest:
                 return
-            trials = [trial for mode in self._format.modes if (trial := self._finest(prescale, mode, max_bytes))]
+            guesses = [Trial(prescale, mode, self._middle) for mode in self._format.modes]
+            trials = [trial for guess in guesses if (trial := self._finest_like(guess, max_bytes))]
             if not trials and step > 0:
                 return
             found |= {trial: self._error(trial, RANKING_SIDE) for trial in trials}
             misses = 0 if min(found.values(), default=np.inf) < nearest else misses + bool(found)
             if misses == MISSES:
                 return
-
-    def _finest(self, prescale: int, mode: str, max_bytes: int) -> Trial | None:
-        """The trial of the highest quality that fits."""
-        middle = self._format.qualities[len(self._format.qualities) // 2]
-        return self._finest_like(Trial(prescale, mode, middle), max_bytes)
 
     def _thorough(self, drafts: list[Trial], max_bytes: int) -> list[Trial]:
         """The same sizes and modes by the thorough encoder, each at the highest quality that then fits."""
@@ -221,23 +219,10 @@ class _Search:
         small = self._shrunk(prescale).resize((RANKING_SIDE, RANKING_SIDE), Image.Resampling.LANCZOS)
         return squared_error(np.asarray(small), self._reference)
 
-    def _file(self, trial: Trial) -> bytes:
-        if trial not in self._files:
-            self._files[trial] = self._format.encode(self._shrunk(trial.prescale), trial)
-        return self._files[trial]
-
-    def _error(self, trial: Trial, side: int) -> float:
+    def _squared_error(self, trial: Trial, side: int) -> float:
         """Mean squared error of a trial, compared at some side."""
-        key = trial, side
-        if key not in self._errors:
-            reference = self._reference if side == RANKING_SIDE else self.pixels
-            self._errors[key] = squared_error(enlarged(self._file(trial), side), reference)
-        return self._errors[key]
-
-    def _shrunk(self, prescale: int) -> Image.Image:
-        if prescale not in self._small:
-            self._small[prescale] = shrunk(self.pixels, prescale)
-        return self._small[prescale]
+        reference = self._reference if side == RANKING_SIDE else self.pixels
+        return squared_error(enlarged(self._file(trial), side), reference)
 
 
 def shrunk(pixels: Pixels, side: int) -> Image.Image:

@@ -103,7 +103,7 @@ def unfinished(plan: Plan, faces: list[FaceFile], descriptions: list[Description
         Task(face, description.name)
         for face in faces
         for description in descriptions
-        if not present.issuperset(description.expected_keys(plan, face.name))
+        if not present.issuperset(description.expected_rows(plan, face.name))
     ]
 
 

@@ -16,7 +16,7 @@ from grain_codec.benchmarks.codecs.face_codec import Coded, FaceCodec
 from grain_codec.benchmarks.metrics.metric_set import MetricSet
 from grain_codec.benchmarks.runs.faces import FaceFile
 from grain_codec.benchmarks.runs.plan import Plan, make_codec
-from grain_codec.benchmarks.tables.rows import CAP, CURVE, Row, RowKey, Series
+from grain_codec.benchmarks.tables.rows import CAP, CURVE, Row, Series
 from grain_codec.codec import Pixels
 from grain_codec.errors import GrainError
 
@@ -61,10 +61,15 @@ class Description:
     series: tuple[Series, ...]
     points: tuple[str, ...]
 
-    def expected_keys(self, plan: Plan, image: str) -> list[RowKey]:
-        """The keys of all rows that a finished task has in the results table."""
+    def expected_rows(self, plan: Plan, image: str) -> list[Row]:
+        """All rows that a finished task has in the results table, without what is measured."""
         points = [(CAP, str(cap)) for cap in plan.caps] + [(CURVE, point) for point in self.points]
-        return [RowKey(image, series, kind, point) for series in self.series for kind, point in points]
+        return [empty_row(image, series, kind, point) for series in self.series for kind, point in points]
+
+
+def empty_row(image: str, series: Series, kind: str, point: str) -> Row:
+    """A row in which nothing is measured."""
+    return Row(image, series.codec, series.output, series.effort, kind, point)
 
 
 def describe_codec(plan: Plan, name: str) -> Description:
@@ -108,15 +113,14 @@ class TaskRunner:
             original = self._metrics.original(pixels)
             found = dict(self._coded(task, pixels))
             measured: dict[tuple[bytes, str], dict[str, float]] = {}
-            for key, coded in found.items():
-                picture_key = coded.data, key.series.output
-                if picture_key not in measured:
-                    measured[picture_key] = original.measure(coded.pixels, coded.low_resolution)
+            for row, coded in found.items():
+                if (coded.data, row.output) not in measured:
+                    measured[coded.data, row.output] = original.measure(coded.pixels, coded.low_resolution)
         except (GrainError, OSError, ValueError) as error:
             return Outcome(task, seconds=time.perf_counter() - started, error=str(error))
-        rows = [_row(key, coded, measured[coded.data, key.series.output]) for key, coded in found.items()]
-        expected = self.describe(task.codec).expected_keys(self._plan, task.face.name)
-        rows += [_row(key) for key in expected if key not in found]
+        rows = [_filled(row, coded, measured[coded.data, row.output]) for row, coded in found.items()]
+        expected = self.describe(task.codec).expected_rows(self._plan, task.face.name)
+        rows += [row for row in expected if row not in found]
         return Outcome(
             task,
             rows=tuple(rows),
@@ -125,22 +129,22 @@ class TaskRunner:
             warning="" if original.face_found else f"{task.face.name}: no face found; the identity chip is FFHQ's",
         )
 
-    def _coded(self, task: Task, pixels: Pixels) -> Iterator[tuple[RowKey, Coded]]:
+    def _coded(self, task: Task, pixels: Pixels) -> Iterator[tuple[Row, Coded]]:
         """What the codec makes of a face at all caps, and at all points if curves are wanted."""
         codec = self._codec(task.codec)
         for cap in self._plan.caps:
             for coded in codec.best_under(pixels, cap):
-                yield RowKey(task.face.name, coded.series, CAP, str(cap)), coded
+                yield empty_row(task.face.name, coded.series, CAP, str(cap)), coded
         for point in codec.points if self._plan.curves else ():
             for coded in codec.at_point(pixels, point):
-                yield RowKey(task.face.name, coded.series, CURVE, point), coded
+                yield empty_row(task.face.name, coded.series, CURVE, point), coded
 
-    def _pictures(self, found: dict[RowKey, Coded]) -> dict[str, bytes]:
+    def _pictures(self, found: dict[Row, Coded]) -> dict[str, bytes]:
         """The decoded faces at the picture cap, and a model's LR image."""
         pictures: dict[str, bytes] = {}
-        for key, coded in found.items():
-            if (key.kind, key.point) == (CAP, str(self._plan.picture_cap)):
-                pictures[key.series.label] = picture(coded.pixels)
+        for row, coded in found.items():
+            if (row.kind, row.point) == (CAP, str(self._plan.picture_cap)):
+                pictures[row.series.label] = picture(coded.pixels)
                 if coded.low_resolution is not None and LR_IMAGE not in pictures:
                     pictures[LR_IMAGE] = picture(coded.low_resolution)
         return pictures
@@ -169,13 +173,9 @@ def picture(pixels: Pixels) -> bytes:
     return stream.getvalue()
 
 
-def _row(key: RowKey, coded: Coded | None = None, values: dict[str, float] | None = None) -> Row:
-    """A row of the table; one without bytes where nothing fits."""
-    series = key.series
-    row = Row(key.image, series.codec, series.output, series.effort, key.kind, key.point)
-    if coded is None:
-        return row
-    measured: dict[str, Any] = dict(values or {})
+def _filled(row: Row, coded: Coded, metrics: dict[str, float]) -> Row:
+    """A row with all that was measured."""
+    measured: dict[str, Any] = dict(metrics)
     return replace(
         row,
         bytes=len(coded.data),

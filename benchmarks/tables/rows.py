@@ -7,7 +7,7 @@ the file is read. Columns are those of `Row`; an empty cell was not measured.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,9 +91,9 @@ class Row:
         return self.bytes is not None
 
     @property
-    def key(self) -> RowKey:
-        """What no two rows of a table share."""
-        return RowKey(self.image, self.series, self.kind, self.point)
+    def key(self) -> Row:
+        """The row as if nothing had been measured: no two rows of a table have the same."""
+        return Row(self.image, self.codec, self.output, self.effort, self.kind, self.point)
 
     @property
     def series(self) -> Series:
@@ -101,19 +101,11 @@ class Row:
         return Series(self.codec, self.output, self.effort)
 
 
-@dataclass(frozen=True)
-class RowKey:
-    """The cells of a row that say what was measured; see `Row`."""
-
-    image: str
-    series: Series
-    kind: str
-    point: str
-
-
 COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
-_INTEGERS = {"effort", "bytes", "payload_bytes", "prescale"}
-_WORDS = {"image", "codec", "output", "kind", "point", "setting"}
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    field.name: str if "str" in str(field.type) else int if "int" in str(field.type) else float
+    for field in dataclasses.fields(Row)
+}
 
 
 def format_row(row: Row) -> str:
@@ -130,8 +122,9 @@ def parse_row(line: str) -> Row:
     cells = line.split("\t")
     if len(cells) != len(COLUMNS):
         raise BadTable(f"{len(cells)} cells instead of {len(COLUMNS)}")
+    words = {column: cell for column, cell in zip(COLUMNS, cells) if cell or _PARSERS[column] is str}
     try:
-        row = Row(**{column: _value(column, cell) for column, cell in zip(COLUMNS, cells)})
+        row = Row(**{"effort": None, **{column: _PARSERS[column](cell) for column, cell in words.items()}})
     except ValueError as error:
         raise BadTable(str(error)) from error
     if row.kind not in KINDS:
@@ -186,12 +179,3 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.{SIGNIFICANT_DIGITS}g}"
     return cell_text(str(value))
-
-
-def _value(column: str, cell: str) -> Any:
-    """A cell as the row's field."""
-    if column in _WORDS:
-        return cell
-    if not cell:
-        return None
-    return int(cell) if column in _INTEGERS else float(cell)
