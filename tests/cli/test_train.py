@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from grain_codec.cli.train import main
 from PIL import Image
 
+from grain_codec.cli.train import main
 from grain_codec.codec import load_model
+from grain_codec.settings import EncodeSettings
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def test_trained_weights_encode_a_face(checkpoint: Path, folder: Path, face: np.
     assert ended.exit_code == 0, ended.output
     (weights,) = folder.glob("face-1024-*.safetensors")
     codec = load_model(str(weights), "cpu")
-    decoded = codec.decode_face(codec.encode_face(face, quality=4))
+    decoded = codec.decode(codec.encode(face, EncodeSettings(quality=4)))
     assert np.abs(decoded.astype(int) - face).mean() < 20
 
 
