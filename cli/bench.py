@@ -18,7 +18,7 @@ from grain_codec.version import VERSION
 
 if TYPE_CHECKING:
     from grain_codec.benchmarks.runs.faces import FaceFile
-    from grain_codec.benchmarks.runs.plan import Choices, Plan
+    from grain_codec.benchmarks.runs.plan import Plan
     from grain_codec.benchmarks.runs.sweep import Progress
     from grain_codec.benchmarks.runs.task import Outcome
 
@@ -69,7 +69,6 @@ def main(
     if (faces is None) == (table is None):
         raise click.UsageError("Give the folder FACES, or --from images.tsv.")
     from grain_codec.benchmarks.report.requirements import missing_packages
-    from grain_codec.benchmarks.runs.plan import Choices
     from grain_codec.benchmarks.runs.run import TABLE, check_packages, clear, measure, redraw
 
     failures: list[str] = []
@@ -79,7 +78,7 @@ def main(
         if missing:
             click.echo(f"{PROGRAM}: {missing}; only the tables are written", err=True)
         if faces is not None:
-            plan, usable, warnings = _prepared(faces, Choices(**choices), anchor)
+            plan, usable, warnings = _prepared(faces, anchor, **choices)
             if force:
                 clear(folder)
             jobs = jobs or available_cores()
@@ -99,12 +98,14 @@ def main(
     sys.exit(EXIT_FAILED if failures or (table and missing) else 0)
 
 
-def _prepared(folder: Path, choices: Choices, anchor: str) -> tuple[Plan, list[FaceFile], list[str]]:
+def _prepared(
+    folder: Path, anchor: str, models: tuple[str, ...], **choices: Any
+) -> tuple[Plan, list[FaceFile], list[str]]:
     """What is to be measured, on which faces, and what readers of the report should know of it."""
     from grain_codec.benchmarks.runs.faces import usable_faces
-    from grain_codec.benchmarks.runs.plan import QUICK_FACES
+    from grain_codec.benchmarks.runs.plan import QUICK_FACES, Plan, complete
 
-    plan, warnings = choices.plan()
+    plan, warnings = complete(Plan(**choices), models)
     if anchor not in plan.names:
         raise GrainError(f"the anchor {anchor!r} is not measured; there are {', '.join(plan.names)}")
     faces, left_out = usable_faces(folder, plan.size, QUICK_FACES if plan.quick else None)

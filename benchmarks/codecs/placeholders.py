@@ -1,4 +1,4 @@
-"""The floor of a comparison: 16x16 samples as they are, and a hash that shows a blur while a page loads."""
+"""What every codec should beat: 16x16 samples as they are, and a hash that shows a blur while a page loads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The search for the highest quality whose file fits, with as few encodings as can be."""
+"""The search for the highest quality whose file fits, with few encodings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class QualitySearch:
 
         Args:
             size_at: bytes of the file at a place on the ladder, from 0 for the smallest files to `count - 1`.
-            stride: places to the first probe beyond what is known; it doubles as long as nothing stops it.
+            stride: places from what is known to the first probe beyond it; doubles with each further probe.
             look_ahead: see LOOK_AHEAD.
         """
         self._size_at, self._count, self._stride, self._look_ahead = size_at, count, stride, look_ahead
@@ -40,7 +40,7 @@ class QualitySearch:
                 fitting = probe
             else:
                 above = probe
-            # Interpolation alone may creep towards an end that never moves.
+            # Interpolation alone could approach one end in tiny steps: then the next probe halves the range.
             halve = above - fitting > width // 2
         if fitting < 0:
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from grain_codec.benchmarks.codecs.face_codec import FaceCodec
 from grain_codec.benchmarks.codecs.ordinary import ORDINARY_FORMATS
@@ -47,7 +47,7 @@ class Plan:
     """
 
     codecs: tuple[str, ...]
-    models: tuple[tuple[str, str], ...]
+    models: tuple[tuple[str, str], ...] = ()
     caps: tuple[int, ...] = DEFAULT_CAPS
     rungs: tuple[int, ...] = RUNGS
     efforts: tuple[int, ...] = (0,)
@@ -69,42 +69,33 @@ class Plan:
         return (*self.codecs, *(name for name, _ in self.models))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Choices:
-    """What a user asks of a run, as the options of grain-bench; empty for all that there are, or for the default."""
+def complete(asked: Plan, sources: tuple[str, ...]) -> tuple[Plan, list[str]]:
+    """A plan in which everything that a user has left open is decided.
 
-    caps: tuple[int, ...] = ()
-    codecs: tuple[str, ...] = ()
-    models: tuple[str, ...] = ()
-    efforts: tuple[int, ...] = ()
-    metrics: tuple[str, ...] = ()
-    lpips_weights: tuple[str, ...] = ()
-    curves: bool = True
-    quick: bool = False
-    device: str = "cpu"
+    Args:
+        asked: what the user has chosen; empty fields are open, and those of models and sizes are ignored.
+        sources: names of models, or weights files, to be measured beside the default model.
 
-    def plan(self) -> tuple[Plan, list[str]]:
-        """What is to be measured, and a warning for each codec that is left out because a package is missing.
+    Returns:
+        The plan, and a warning for each codec that is left out because a package is missing.
 
-        Raises:
-            GrainError: a codec, model or metric is unknown or cannot be had here.
-        """
-        codecs, warnings = choose_codecs(self.codecs)
-        shipped = (DEFAULT_MODEL,) if not self.codecs or DEFAULT_MODEL in self.codecs else ()
-        models, size = choose_models((*shipped, *self.models))
-        return Plan(
-            codecs=codecs,
-            models=models,
-            caps=tuple(sorted(set(self.caps or DEFAULT_CAPS))),
-            rungs=QUICK_RUNGS if self.quick else RUNGS,
-            efforts=tuple(sorted(set(self.efforts or (0,)))),
-            metrics=choose_metrics(self.metrics, self.lpips_weights, self.quick),
-            lpips_weights=self.lpips_weights,
-            quick=self.quick,
-            device=self.device,
-            size=size,
-            curves=self.curves,
-        ), warnings
+    Raises:
+        GrainError: a codec, model or metric is unknown or cannot be had here.
+    """
+    codecs, warnings = choose_codecs(asked.codecs)
+    shipped = (DEFAULT_MODEL,) if not asked.codecs or DEFAULT_MODEL in asked.codecs else ()
+    models, size = choose_models((*shipped, *sources))
+    plan = replace(
+        asked,
+        codecs=codecs,
+        models=models,
+        caps=tuple(sorted(set(asked.caps or DEFAULT_CAPS))),
+        rungs=QUICK_RUNGS if asked.quick else RUNGS,
+        efforts=tuple(sorted(set(asked.efforts or (0,)))),
+        metrics=choose_metrics(asked.metrics, asked.lpips_weights, asked.quick),
+        size=size,
+    )
+    return plan, warnings
 
 
 def make_codec(plan: Plan, name: str) -> FaceCodec:
@@ -141,7 +132,7 @@ def choose_codecs(asked: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
         if asked and name not in asked:
             continue
         try:
-            make_codec(Plan((), ()), name)
+            make_codec(Plan(()), name)
         except PackageMissing as error:
             if asked:
                 raise
