@@ -7,13 +7,13 @@ process that is lost costs time and no file: Ray does its blocks of jobs again e
 from __future__ import annotations
 
 import logging
+import math
 import os
 import pickle
 import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from grain_codec.cli.batch.conversion import Conversion
@@ -141,17 +141,10 @@ def _connected() -> Any:
 
 def _dataset(ray: Any, jobs: list[Job], workers: int) -> Dataset:
     """A row for each job: its number, and the job itself, pickled, with absolute paths."""
-    import pyarrow
-
-    a_block = max(1, min(MOST_JOBS_A_BLOCK, len(jobs) // (BLOCKS_A_WORKER * workers)))
-    numbered, tables = enumerate(jobs), []
-    while rows := list(islice(numbered, a_block)):
-        columns = {
-            "number": [number for number, _ in rows],
-            "job": [pickle.dumps(Job(_absolute(job.source), _absolute(job.target))) for _, job in rows],
-        }
-        tables.append(pyarrow.table(columns))
-    return ray.data.from_arrow(tables)
+    jobs_a_block = max(1, min(MOST_JOBS_A_BLOCK, len(jobs) // (BLOCKS_A_WORKER * workers)))
+    absolute = (Job(_absolute(job.source), _absolute(job.target)) for job in jobs)
+    rows = [{"number": number, "job": pickle.dumps(job)} for number, job in enumerate(absolute)]
+    return ray.data.from_items(rows, override_num_blocks=math.ceil(len(rows) / jobs_a_block))
 
 
 def _this_machine(ray: Any) -> Any:
