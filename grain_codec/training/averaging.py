@@ -4,8 +4,6 @@ The average of `torch.optim.swa_utils` copies the whole module, judges and froze
 first update. This one holds the trained parameters alone and starts at the initial weights.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """Endless random batches of training faces, from memory or from disk."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Protocol
 

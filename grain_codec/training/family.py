@@ -4,8 +4,6 @@ The package that a family names as its `training_module` holds a `TrainingFamily
 imported when training is asked for: the models know nothing of training, and a new family brings its own.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from importlib import import_module

@@ -4,8 +4,6 @@ An objective owns the networks that it trains, so that wrapping it for several G
 adversary that they are trained against, if there is one; the trainer alternates between the two sides.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple
 

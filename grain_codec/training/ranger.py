@@ -4,8 +4,6 @@ Liu et al. 2020 ("On the variance of the adaptive learning rate and beyond", alg
 2020 ("Gradient centralization", equation 1) and Zhang et al. 2019 ("Lookahead optimizer", algorithm 1).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any
 

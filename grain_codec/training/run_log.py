@@ -1,7 +1,5 @@
 """The figures of a run: a CSV file always, TensorBoard where it is installed."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable

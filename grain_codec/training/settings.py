@@ -101,18 +101,13 @@ class RunSettings:
 
     The fields are the options of grain-train by their names, whose help says what they do. None leaves a choice to
     the family of the model.
-
-    Attributes:
-        modules: what the stage starts from; it leaves its files in a subfolder of `modules.exp_dir`.
-        loss: the loss of the stages that draw pictures.
-        recipe: the fields of the family's `Recipe` that the user has chosen.
     """
 
     data: tuple[Path, ...]
     validation: tuple[Path, ...]
-    modules: ModuleFiles
-    loss: LossSettings
-    recipe: Mapping[str, Any]
+    modules: ModuleFiles  # What the stage starts from; it leaves its files in a subfolder of `modules.exp_dir`.
+    loss: LossSettings  # The loss of the stages that draw pictures.
+    recipe: Mapping[str, Any]  # The fields of the family's `Recipe` that the user has chosen.
     checkpoint: Path | None = None
     batch_size: int | None = None
     flips: bool = False

@@ -4,8 +4,6 @@ The file of a module has the layout of the official program, `{"state_dict": ...
 MEAN_CODE, the mean code of a generator, lies beside the state dict as it does in official files of generators.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The training loop: two sides in turn, averaged weights, checkpoints, several processes."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections import defaultdict

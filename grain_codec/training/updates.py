@@ -1,7 +1,5 @@
 """The optimisation of one side, generator or discriminator: from its loss to an update of its parameters."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any

@@ -33,9 +33,7 @@ _ERROR_BITS = 3  # Predictions, errors and widths count in 1/8 level.
 
 _FIRST_ERROR = 6 << _ERROR_BITS
 _LEAST_ERROR = 10
-_WIDTHS = np.array([40, 57, 80, 113, 160, 226, 320], np.int64)
-"""Widths of the densities in 1/64 of the expected error."""
-
+_WIDTHS = np.array([40, 57, 80, 113, 160, 226, 320], np.int64)  # Widths of the densities in 1/64 of the expected error.
 _SHARE_BITS = 6  # After every sample 1 / 2**6 of the mixture's weights returns to the initial ones.
 
 _DENSITY_BITS = 20

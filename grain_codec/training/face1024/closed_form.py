@@ -3,8 +3,6 @@
 A linear codec of aligned faces is already good, so the gradient training starts from its weights.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,8 +11,7 @@ from grain_codec.coding.grid import GRID
 from grain_codec.models.blocks import antialiased_resize, cells_to_map, image_to_cells, per_cell
 from grain_codec.models.face1024.rescaling import BASIS_SCALE, DETAIL_ROUNDING, Rescaling, decoding_passes
 
-RIDGE = 2e-3
-"""Weight of the regulariser, relative to the mean variance of the regressors."""
+RIDGE = 2e-3  # Weight of the regulariser, relative to the mean variance of the regressors.
 
 
 @torch.no_grad()

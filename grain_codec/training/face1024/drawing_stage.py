@@ -4,8 +4,6 @@ None of them changes the rescaling module, so that files keep their meaning, and
 beside `fused`, the natural one.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,11 +26,8 @@ from grain_codec.training.stages import Drawn, Stage, StageObjective
 from grain_codec.training.state_files import load_module, load_state
 from grain_codec.weights import find_model, load_networks, read_model
 
-FILE_NAMES = {"prior": "prior.pt", "fusion": "fusion.pt"}
-"""The files of the modules that these stages train."""
-
-SHOWN_QUALITY = 24
-"""Fine quality of the faces on contact sheets."""
+FILE_NAMES = {"prior": "prior.pt", "fusion": "fusion.pt"}  # The files of the modules that these stages train.
+SHOWN_QUALITY = 24  # Fine quality of the faces on contact sheets.
 
 FACES_PER_FOLLOWER = 3
 """Where the prior is trained for the fusion, a third of the faces also train the layer that draws the prior's own

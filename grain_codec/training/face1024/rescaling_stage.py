@@ -1,7 +1,5 @@
 """The first stage of face-1024, which trains the rescaling module on views that are held in memory."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 import torch
@@ -25,8 +23,7 @@ BIT_PRICE = 0.08
 """Squared error, in squared quantiser steps, that a bit must save: the slope of the closed-form codec's rate and
 distortion curve."""
 
-VALIDATION_QUALITIES = (8, 24, 36)
-"""Fine qualities at which the validation faces are measured and shown."""
+VALIDATION_QUALITIES = (8, 24, 36)  # Fine qualities at which the validation faces are measured and shown.
 
 BATCH_SIZE = 16
 

@@ -1,7 +1,5 @@
 """Fits the entropy coder's tables to the levels that an encoder gives on training faces."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -25,12 +23,10 @@ from grain_codec.models.face1024.spec import Face1024Spec
 from grain_codec.models.face1024.symbols import ANCHOR_SPACING, MOST_SCALE, SymbolTables
 
 Floats = npt.NDArray[np.float64]
-Levels = Sequence[npt.NDArray[np.int16]]
-"""Levels of many faces for each anchor quality."""
+Levels = Sequence[npt.NDArray[np.int16]]  # Levels of many faces for each anchor quality.
 
 ALPHABETS = 64
-PRIOR_WEIGHT = 100
-"""The geometric density counts as much as this many observations on training faces."""
+PRIOR_WEIGHT = 100  # The geometric density counts as much as this many observations on training faces.
 
 
 def anchor_qualities(spec: Face1024Spec) -> list[int]:

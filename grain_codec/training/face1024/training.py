@@ -1,7 +1,5 @@
 """How face-1024 is trained and exported."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path

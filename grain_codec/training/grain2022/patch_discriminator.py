@@ -1,7 +1,5 @@
 """The discriminator of the rescaling stage: a logit for each patch of a small face."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from grain_codec.models.grain2022.layers import LEAKY_SLOPE, conv3x3

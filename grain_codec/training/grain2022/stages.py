@@ -1,7 +1,5 @@
 """What the four stages minimise for models of the published kind."""
 
-from __future__ import annotations
-
 from typing import cast
 
 import torch

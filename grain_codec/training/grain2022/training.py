@@ -1,7 +1,5 @@
 """How models of the published kind are trained and exported."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,8 +22,7 @@ from grain_codec.weights import network_tensors, write_model
 OFFICIAL_NAMES = {"rescaling": "invRRDB_model.pt", "prior": "codeStyleGAN_model.pt", "fusion": "Fusion_model.pt"}
 """The file of each module."""
 
-NOT_LEARNT = ("noises.", ".kernel")
-"""Parts of the names of a generator's tensors that its file may lack."""
+NOT_LEARNT = ("noises.", ".kernel")  # Parts of the names of a generator's tensors that its file may lack.
 
 
 class Grain2022Training(TrainingFamily[Grain2022Spec]):

@@ -3,8 +3,6 @@
 The user supplies the weights; the names of their tensors say which recogniser they belong to.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

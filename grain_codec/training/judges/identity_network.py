@@ -4,8 +4,6 @@ A residual network of improved residual units with squeeze and excitation, as it
 additive angular margin (Deng et al. 2019, "ArcFace", section 3.1).
 """
 
-from __future__ import annotations
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -20,8 +18,7 @@ DROPPED = 0.6
 
 ALIGNED_SIZE = 256
 FACE_ROWS = slice(35, 223)
-FACE_COLUMNS = slice(32, 220)
-"""The crop of an aligned face of ALIGNED_SIZE on which the recogniser was trained."""
+FACE_COLUMNS = slice(32, 220)  # The crop of an aligned face of ALIGNED_SIZE on which the recogniser was trained.
 
 
 def face_crop(image: Tensor) -> Tensor:

@@ -5,8 +5,6 @@ Ghildyal and Liu 2022 ("Shift-tolerant perceptual similarity metric"). The user 
 decide widths and kernel sizes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,8 +16,7 @@ from grain_codec.errors import WrongModel
 from grain_codec.models.tensor_files import read_tensors
 
 SHIFT = (-0.030, -0.088, -0.188)
-SCALE = (0.458, 0.448, 0.450)
-"""Mean and deviation of ImageNet's channels for samples in [-1, 1]."""
+SCALE = (0.458, 0.448, 0.450)  # Mean and deviation of ImageNet's channels for samples in [-1, 1].
 
 EPSILON = 1e-10
 
@@ -31,8 +28,7 @@ BLURS = {0: "slice1.1", 1: "slice2.4", 2: "slice3.8"}
 """The shift-tolerant variant's low-pass filters: after the first convolution, before the next two."""
 
 PADDINGS = (2, 2, 1, 1, 1)
-POOLED = (1, 2)
-"""Convolutions that come after max pooling."""
+POOLED = (1, 2)  # Convolutions that come after max pooling.
 
 
 class PerceptualDistance(nn.Module):

@@ -1,15 +1,12 @@
 """The losses of adversarial training: what the generator and what the discriminator minimises."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-PENALTY_WEIGHT = 10.0
-"""Weight gamma of the R1 penalty."""
+PENALTY_WEIGHT = 10.0  # Weight gamma of the R1 penalty.
 
 PENALTY_EVERY = 16
 """Lazy regularisation (Karras et al. 2020, section 3.1): only steps that are multiples of this take the penalty."""

@@ -1,7 +1,5 @@
 """The loss that the stages share."""
 
-from __future__ import annotations
-
 from typing import cast
 
 import torch

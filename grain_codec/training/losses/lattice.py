@@ -6,22 +6,15 @@ perceptual distance, however, learn marks that repeat, such as a dot in the midd
 counts repeated marks of any form.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from grain_codec.coding.grid import GRID
 
-COARSEST_SCALE = 128
-"""Side in pixels of the coarsest scale at which detail is measured."""
-
-FLOOR = 1e-5
-"""Detail counts less where the power around it is below this: that of an error of 0.4 of 255 levels."""
-
-LEAST_SHARE = 1e-3
-"""Places with less than this share of the power around them count as empty."""
+COARSEST_SCALE = 128  # Side in pixels of the coarsest scale at which detail is measured.
+FLOOR = 1e-5  # Detail counts less where the power around it is below this: that of an error of 0.4 of 255 levels.
+LEAST_SHARE = 1e-3  # Places with less than this share of the power around them count as empty.
 
 
 def lattice_strength(pictures: Tensor) -> Tensor:

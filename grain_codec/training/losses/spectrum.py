@@ -6,14 +6,11 @@ The pattern decides how large a window has to be: the peaks of a dot that repeat
 are apart only in the spectrum of a window of several cells.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-WINDOW = 32
-"""Usual side of a window in pixels; windows overlap by half."""
+WINDOW = 32  # Usual side of a window in pixels; windows overlap by half.
 
 NEIGHBOURHOOD = 3
 """Power is averaged over this many windows in each direction, since that of a single window varies by chance."""

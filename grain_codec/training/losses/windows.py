@@ -1,7 +1,5 @@
 """Distances and adversaries on windows of pictures, for machines on which whole pictures would take too long."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import torch

@@ -1,7 +1,5 @@
 """The stages that draw pictures of whole faces and minimise the shared loss, for every family."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The processes of a run: one alone, or several that torchrun has started."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +10,7 @@ import torch.distributed as distributed
 
 from grain_codec.ops.devices import pick_device
 
-LONGEST_WAIT = timedelta(days=1)
-"""How long the other processes wait for the first, which alone validates."""
+LONGEST_WAIT = timedelta(days=1)  # How long the other processes wait for the first, which alone validates.
 
 
 @contextmanager

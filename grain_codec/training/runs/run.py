@@ -1,7 +1,5 @@
 """The training of one stage, whatever the family: faces in, objective, trainer, figures and files out."""
 
-from __future__ import annotations
-
 import io
 import time
 from collections.abc import Mapping

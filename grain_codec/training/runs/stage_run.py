@@ -1,7 +1,5 @@
 """What a run needs to know of one stage of one model; each family gives its own."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sized
 from pathlib import Path
@@ -17,11 +15,9 @@ from grain_codec.training.trainer import Trainer
 Faces = TypeVar("Faces", bound=Sized)
 ObjectiveType = TypeVar("ObjectiveType", bound=Objective)
 
-Tell = Callable[[str], None]
-"""Takes a line of progress for the user."""
+Tell = Callable[[str], None]  # Takes a line of progress for the user.
 
-SHOWN_FACES = 8
-"""Most rows of a contact sheet."""
+SHOWN_FACES = 8  # Most rows of a contact sheet.
 
 
 class StageRun(ABC, Generic[ObjectiveType, Faces]):
