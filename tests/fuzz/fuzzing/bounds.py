@@ -18,6 +18,9 @@ MOST_SECONDS = 2.0
 MOST_RESIDENT_BYTES = 1 << 30
 """Of the whole process, interpreter, numpy and Pillow included."""
 
+MOST_GROWTH_BYTES = 1 << 27
+"""What an input may add to a process that was large before it, as after other tests."""
+
 FORBIDDEN_EVENTS = frozenset({"os.system", "os.exec", "os.posix_spawn", "os.remove", "os.rename"})
 FORBIDDEN_PREFIXES = ("subprocess.", "socket.", "urllib.", "shutil.")
 
@@ -46,6 +49,7 @@ def within_bounds(*named: Path, seconds: float = MOST_SECONDS) -> Iterator[None]
     global _named
     _violations.clear()
     _named, started = {str(path) for path in named}, time.process_time()
+    most_bytes = max(MOST_RESIDENT_BYTES, resident_bytes() + MOST_GROWTH_BYTES)
     try:
         yield
     except GrainError:
@@ -57,7 +61,7 @@ def within_bounds(*named: Path, seconds: float = MOST_SECONDS) -> Iterator[None]
         raise OutOfBounds("; ".join(_violations))
     if taken > seconds:
         raise OutOfBounds(f"took {taken:.1f} s")
-    if resident_bytes() > MOST_RESIDENT_BYTES:
+    if resident_bytes() > most_bytes:
         raise OutOfBounds(f"took {resident_bytes() >> 20} MiB")
 
 
