@@ -6,6 +6,7 @@ finds none, the chip is the rectangle in which it finds faces aligned as FFHQ's 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -51,6 +52,15 @@ def describe() -> str:
     return _RECOGNISER.removesuffix(".dat")
 
 
+@dataclass(frozen=True)
+class _Loaded:
+    """What dlib finds faces, their landmarks and their descriptors with."""
+
+    detector: Any
+    predictor: Any
+    recogniser: Any
+
+
 class OriginalFace:
     """An original: where its face is, and the recogniser's numbers for it.
 
@@ -70,7 +80,7 @@ class OriginalFace:
 
     def _describe(self, pixels: Pixels) -> npt.NDArray[np.float64]:
         """The 128 numbers of a picture's face."""
-        return np.array(_recogniser().compute_face_descriptor(self._chip(pixels)))
+        return np.array(_loaded().recogniser.compute_face_descriptor(self._chip(pixels)))
 
     def _chip(self, pixels: Pixels) -> Pixels:
         """What the recogniser sees, uint8 `[150, 150, 3]`."""
@@ -88,8 +98,8 @@ class OriginalFace:
 def _find(pixels: Pixels) -> Any | None:
     """dlib's five landmarks of the largest face, in the picture at DETECTION_SIDE; None where it sees no face."""
     view = _shrunk(pixels)
-    boxes = _detector()(view, 0)
-    return _predictor()(view, max(boxes, key=lambda box: box.area())) if boxes else None
+    boxes = _loaded().detector(view, 0)
+    return _loaded().predictor(view, max(boxes, key=lambda box: box.area())) if boxes else None
 
 
 def _shrunk(pixels: Pixels) -> Pixels:
@@ -98,24 +108,15 @@ def _shrunk(pixels: Pixels) -> Pixels:
 
 
 @lru_cache(maxsize=1)
-def _detector() -> Any:
+def _loaded() -> _Loaded:
+    """dlib's parts, read once in a process."""
     import dlib
 
-    return dlib.get_frontal_face_detector()
-
-
-@lru_cache(maxsize=1)
-def _predictor() -> Any:
-    import dlib
-
-    return dlib.shape_predictor(_model_file(_LANDMARKS))
-
-
-@lru_cache(maxsize=1)
-def _recogniser() -> Any:
-    import dlib
-
-    return dlib.face_recognition_model_v1(_model_file(_RECOGNISER))
+    return _Loaded(
+        detector=dlib.get_frontal_face_detector(),
+        predictor=dlib.shape_predictor(_model_file(_LANDMARKS)),
+        recogniser=dlib.face_recognition_model_v1(_model_file(_RECOGNISER)),
+    )
 
 
 def _model_file(name: str) -> str:
