@@ -42,15 +42,12 @@ _LAYOUT = struct.Struct("<4H2h")
 
 @dataclass(frozen=True)
 class Alignment:
-    """Where a face's crop lies in its upright photo, in the whole numbers of the file.
+    """Where a face's crop lies in its upright photo, in the whole numbers of the file."""
 
-    Attributes:
-        width, height: of the photo, in pixels.
-        centre_x, centre_y, axis_x, axis_y: in units of the photo's longer side / UNITS.
-    """
-
+    # Of the photo, in pixels.
     width: int
     height: int
+    # In units of the photo's longer side / UNITS.
     centre_x: int
     centre_y: int
     axis_x: int
