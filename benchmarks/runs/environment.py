@@ -50,7 +50,7 @@ class OtherSettings(GrainError):
 
 def environment_of(plan: Plan, descriptions: Sequence[Description], faces: Sequence[FaceFile]) -> dict[str, Any]:
     """The record of a run at its start; JSON holds it as it is."""
-    models = {name: read_model(find_model(source)) for name, source in plan.models}
+    models = {model.name: read_model(find_model(model.source)) for model in plan.models}
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),

@@ -28,12 +28,20 @@ QUICK_FACES = 4
 
 
 @dataclass(frozen=True)
+class NamedModel:
+    """A model: its name in the results, and what it is loaded by, which is its name or its weights file."""
+
+    name: str
+    source: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """A run.
 
     Attributes:
         codecs: names of the ordinary codecs and placeholders.
-        models: name in the results, and name or weights file, of each model.
+        models: of this project.
         caps: in bytes, ascending.
         rungs: caps of the ordinary codecs' curves, ascending.
         efforts: of the models' search.
@@ -47,7 +55,7 @@ class Plan:
     """
 
     codecs: tuple[str, ...]
-    models: tuple[tuple[str, str], ...] = ()
+    models: tuple[NamedModel, ...] = ()
     caps: tuple[int, ...] = DEFAULT_CAPS
     rungs: tuple[int, ...] = RUNGS
     efforts: tuple[int, ...] = (0,)
@@ -66,7 +74,7 @@ class Plan:
     @property
     def names(self) -> tuple[str, ...]:
         """Of all codecs, as in the results."""
-        return (*self.codecs, *(name for name, _ in self.models))
+        return (*self.codecs, *(model.name for model in self.models))
 
 
 def complete(asked: Plan, sources: tuple[str, ...]) -> tuple[Plan, list[str]]:
@@ -111,7 +119,8 @@ def make_codec(plan: Plan, name: str) -> FaceCodec:
         return PLACEHOLDERS[name]()
     from grain_codec.benchmarks.codecs.model import ModelCodec
 
-    return ModelCodec(dict(plan.models)[name], name, plan.efforts, plan.device)
+    [source] = [model.source for model in plan.models if model.name == name]
+    return ModelCodec(source, name, plan.efforts, plan.device)
 
 
 def choose_codecs(asked: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
@@ -142,7 +151,7 @@ def choose_codecs(asked: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
     return tuple(available), warnings
 
 
-def choose_models(sources: tuple[str, ...]) -> tuple[tuple[tuple[str, str], ...], int]:
+def choose_models(sources: tuple[str, ...]) -> tuple[tuple[NamedModel, ...], int]:
     """Models under names that no two share, and the side of the faces that all of them take.
 
     Args:
@@ -155,7 +164,7 @@ def choose_models(sources: tuple[str, ...]) -> tuple[tuple[tuple[str, str], ...]
     files = [(source, read_model(find_model(source))) for source in dict.fromkeys(sources)]
     names = [model.spec.name for _, model in files]
     models = tuple(
-        (name if names.count(name) == 1 else f"{name}-{model.fingerprint.hex()}", source)
+        NamedModel(name if names.count(name) == 1 else f"{name}-{model.fingerprint.hex()}", source)
         for name, (source, model) in zip(names, files)
     )
     sizes = sorted({model.spec.image_size for _, model in files})

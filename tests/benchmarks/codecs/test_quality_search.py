@@ -12,7 +12,7 @@ from grain_codec.benchmarks.codecs.quality_search import LOOK_AHEAD, QualitySear
 
 
 class Ladder:
-    """Sizes that are only told when asked for."""
+    """Sizes, and which of them were asked for."""
 
     def __init__(self, sizes: list[int]):
         self.sizes = sizes

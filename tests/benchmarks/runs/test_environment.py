@@ -19,12 +19,12 @@ from grain_codec.benchmarks.runs.environment import (
     write_environment,
 )
 from grain_codec.benchmarks.runs.faces import FaceFile, usable_faces
-from grain_codec.benchmarks.runs.plan import Plan
+from grain_codec.benchmarks.runs.plan import NamedModel, Plan
 from grain_codec.benchmarks.runs.task import Description
 from grain_codec.benchmarks.tables.rows import Series
 from grain_codec.errors import GrainError
 
-PLAN = Plan(("jpeg",), (("face-1024", "face-1024"),), caps=(200, 384, 484), metrics=("psnr",))
+PLAN = Plan(("jpeg",), (NamedModel("face-1024", "face-1024"),), caps=(200, 384, 484), metrics=("psnr",))
 WEBP = Description("webp", "libwebp 1.6", (Series("webp"),), ("300",))
 FACE = FaceFile("anna.jpg", Path("anna.jpg"), "0123")
 

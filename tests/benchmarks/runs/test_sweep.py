@@ -27,12 +27,12 @@ def files(tmp_path: Path, small_face: np.ndarray) -> list[FaceFile]:
 
 
 def run(plan: Plan, files: list[FaceFile], table: Path, jobs: int = 1) -> list[tuple[Outcome, Progress]]:
-    """Sweeps, and returns what was told meanwhile."""
-    told = []
+    """Sweeps, and returns the outcome of each task with the progress after it."""
+    outcomes = []
     with Workers(plan, jobs) as workers:
         descriptions = [workers.describe(name) for name in plan.names]
-        sweep(files, descriptions, table, workers, lambda *news: told.append(news))
-    return told
+        sweep(files, descriptions, table, workers, lambda *pair: outcomes.append(pair))
+    return outcomes
 
 
 def timeless(table: Path) -> list[Row]:
@@ -40,7 +40,7 @@ def timeless(table: Path) -> list[Row]:
 
 
 def test_every_face_codec_and_point_has_a_row(tmp_path: Path, files: list[FaceFile]) -> None:
-    told = run(PLAN, files, tmp_path / "images.tsv")
+    outcomes = run(PLAN, files, tmp_path / "images.tsv")
     rows = read_rows(tmp_path / "images.tsv")
     assert [(row.image, row.codec) for row in rows[::3]] == [
         ("one.png", "jpeg"), ("one.png", "webp"), ("two.png", "jpeg"), ("two.png", "webp"),
@@ -48,8 +48,8 @@ def test_every_face_codec_and_point_has_a_row(tmp_path: Path, files: list[FaceFi
     assert len(rows) == len({row.key for row in rows}) == 12
     assert {row.point for row in rows if row.kind == CAP and not row.fits} == {"120"}
     assert all(row.psnr > 15 for row in rows if row.fits)
-    assert [progress.done for _, progress in told] == [1, 2, 3, 4]
-    assert told[-1][1].seconds_left == 0 and set(told[0][0].pictures) == {"jpeg"}
+    assert [progress.done for _, progress in outcomes] == [1, 2, 3, 4]
+    assert outcomes[-1][1].seconds_left == 0 and set(outcomes[0][0].pictures) == {"jpeg"}
 
 
 @pytest.mark.parametrize("kept", [0.2, 0.5, 0.9])
@@ -84,8 +84,8 @@ def test_processes_give_what_one_process_gives(tmp_path: Path, files: list[FaceF
 
 def test_a_face_that_is_gone_fails_alone(tmp_path: Path, files: list[FaceFile]) -> None:
     files[0].path.unlink()
-    told = run(PLAN, files, tmp_path / "images.tsv")
-    assert [bool(outcome.error) for outcome, _ in told] == [True, True, False, False]
+    outcomes = run(PLAN, files, tmp_path / "images.tsv")
+    assert [bool(outcome.error) for outcome, _ in outcomes] == [True, True, False, False]
     assert {row.image for row in read_rows(tmp_path / "images.tsv")} == {"two.png"}
 
 
