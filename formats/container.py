@@ -6,16 +6,16 @@ little-endian. Where two fields share a byte, the first one is in its low half.
     offset  bytes     field         content
     0       4         magic         8A 47 52 4E
     4       low half  flags         bit 0: chunks follow; bits 1 to 3 are reserved and zero
-    4       high half version       1
+    4       high half version       1, or 2 where the payload has more than 768 bytes
     5       1         fine quality  which quantiser steps the payload counts in
     6       3         fingerprint   of the weights that give the payload its meaning
-    9       0 to 768  payload       all that is left before the CRC; its last byte is not zero
+    9       0 to 4095 payload       all that is left before the CRC; its last byte is not zero
     end     3         CRC           low 24 bits of the CRC-32 (as in zlib) of all bytes before it
 
 Where bit 0 of the flags is set, the payload's length stands before it and one or more chunks after it:
 
     9       1 or 2    length        of the payload, LEB128
-            0 to 768  payload       its last byte is not zero
+            0 to 4095 payload       its last byte is not zero
             1         tag           02: EXIF, from its TIFF header on, 04: ICC profile, 06: XMP in UTF-8,
                                     08: alignment; see below for others
             1 to 4    length        of the content, LEB128
@@ -38,14 +38,15 @@ import zlib
 from dataclasses import dataclass
 from typing import Self
 
+from grain_codec.coding.grid import MOST_PAYLOAD
 from grain_codec.errors import BadImage, Corrupt, NotGrain, Truncated, UnsupportedVersion
 from grain_codec.settings import Chunk
 
 MAGIC = b"\x8aGRN"
-VERSION = 1
+SHORT_VERSION, LONG_VERSION = 1, 2
 CHUNKS_FOLLOW = 1
 FINGERPRINT_BYTES = 3
-MOST_PAYLOAD = 768
+MOST_SHORT_PAYLOAD = 768  # Bytes of the largest payload in a file of SHORT_VERSION.
 MOST_LEB128_BYTES = 4
 MOST_CHUNK_BYTES = 1 << 20  # Limit on all chunks of a file together, their tags and lengths included.
 EXIF = 0x02
@@ -98,11 +99,12 @@ class Parameters:
     fine_quality: int  # 0 to 255.
     fingerprint: bytes  # FINGERPRINT_BYTES bytes that name the weights.
     flags: int = 0  # 0 to 15.
+    version: int = SHORT_VERSION
 
     def pack(self) -> bytes:
-        """The bytes of PARAMETERS in this version of the format; raises ValueError when a number does not fit."""
+        """The bytes of PARAMETERS; raises ValueError when a number does not fit."""
         assert len(self.fingerprint) == FINGERPRINT_BYTES
-        values = {"flags": self.flags, "version": VERSION, "fine quality": self.fine_quality}
+        values = {"flags": self.flags, "version": self.version, "fine quality": self.fine_quality}
         return write_fields(PARAMETERS, values | {"fingerprint": int.from_bytes(self.fingerprint, "little")})
 
     @classmethod
@@ -110,15 +112,17 @@ class Parameters:
         """Reads the bytes of PARAMETERS.
 
         Raises:
-            UnsupportedVersion: the version is not VERSION, or a flag other than `known_flags` is set.
+            UnsupportedVersion: the version is not known, or a flag other than `known_flags` is set.
         """
         values = read_fields(PARAMETERS, data)
         flags, version = values["flags"], values["version"]
-        if version != VERSION:
-            raise UnsupportedVersion(f"the face is of format version {version}; only {VERSION} is known here")
+        if version not in (SHORT_VERSION, LONG_VERSION):
+            known = f"only {SHORT_VERSION} and {LONG_VERSION} are known here"
+            raise UnsupportedVersion(f"the face is of format version {version}; {known}")
         if flags & ~known_flags:
             raise UnsupportedVersion(f"the face uses a feature that is not known here (flags {flags:04b})")
-        return cls(values["fine quality"], values["fingerprint"].to_bytes(FINGERPRINT_BYTES, "little"), flags)
+        fingerprint = values["fingerprint"].to_bytes(FINGERPRINT_BYTES, "little")
+        return cls(values["fine quality"], fingerprint, flags, version)
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ def pack(face: StoredFace) -> bytes:
     assert len(face.payload) <= MOST_PAYLOAD
     assert not face.payload.endswith(b"\0"), "an encoder leaves out zeros at the end"
     flags = CHUNKS_FOLLOW if face.chunks else 0
-    content = MAGIC + Parameters(face.fine_quality, face.fingerprint, flags).pack()
+    content = MAGIC + Parameters(face.fine_quality, face.fingerprint, flags, _version_of(face.payload)).pack()
     content += (_leb128(len(face.payload)) + face.payload + _pack_chunks(face.chunks)) if flags else face.payload
     return content + checksum(content)
 
@@ -163,6 +167,8 @@ def unpack(data: bytes) -> StoredFace:
     payload = reader.take(reader.leb128() if parameters.flags else len(reader.rest), MOST_PAYLOAD)
     if payload.endswith(b"\0"):
         raise Corrupt("the payload ends in a zero byte, which no encoder writes")
+    if parameters.version != _version_of(payload):
+        raise Corrupt(f"a payload of {len(payload)} bytes does not go with format version {parameters.version}")
     chunks = _unpack_chunks(reader) if parameters.flags else ()
     return StoredFace(parameters.fine_quality, parameters.fingerprint, payload, chunks)
 
@@ -247,6 +253,10 @@ def _unpack_header(data: bytes) -> Parameters:
     if len(data) > most:
         raise Corrupt(f"the file has {len(data)} bytes; one of its kind has at most {most}")
     return parameters
+
+
+def _version_of(payload: bytes) -> int:
+    return LONG_VERSION if len(payload) > MOST_SHORT_PAYLOAD else SHORT_VERSION
 
 
 def _pack_chunks(chunks: tuple[Chunk, ...]) -> bytes:

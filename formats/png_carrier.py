@@ -4,7 +4,9 @@ It is an ordinary RGB PNG of 8 bits with one more chunk before the pixels:
 
     grIn    ancillary, private, safe to copy; 8 bytes: version 1 and no flags (10), fine quality, and the
             fingerprint of the weights, all as in a .grain file; then, little-endian, the low 24 bits of the
-            CRC-32 (as in zlib) of these 5 bytes and the 768 samples, rows from the top, each pixel R, G, B
+            CRC-32 (as in zlib) of these 5 bytes and the 768 samples, rows from the top, each pixel R, G, B.
+            Where the LR image does not carry the whole payload, the version is 2 (20), and the rest of the
+            payload, the tail, stands before the CRC, which covers it last
 
 Metadata stand in the chunks that PNG has for them, after the private one: eXIf, and iTXt under the keyword
 XML:com.adobe.xmp.
@@ -28,9 +30,19 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from grain_codec.coding.grid import GRID
+from grain_codec.coding.grid import GRID, MOST_PAYLOAD
 from grain_codec.errors import BadImage, Corrupt, NotGrain, Truncated, UnsupportedVersion
-from grain_codec.formats.container import EXIF, PARAMETERS, TRAILER, XMP, Parameters, checksum, width
+from grain_codec.formats.container import (
+    EXIF,
+    LONG_VERSION,
+    PARAMETERS,
+    SHORT_VERSION,
+    TRAILER,
+    XMP,
+    Parameters,
+    checksum,
+    width,
+)
 from grain_codec.settings import Chunk
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -40,6 +52,7 @@ METADATA_PREFIXES = {EXIF: (b"eXIf", b""), XMP: (b"iTXt", b"XML:com.adobe.xmp\0\
 
 MOST_FILE = 1 << 16  # The largest carrier in bytes; a face without metadata needs less than a kilobyte.
 MOST_CHUNKS = 256
+TAIL_BYTES = {SHORT_VERSION: range(1), LONG_VERSION: range(1, MOST_PAYLOAD)}  # Lengths of the tail, by version.
 
 GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6
 SAMPLES = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGB_ALPHA: 4}  # Samples of a pixel, by PNG's colour type.
@@ -63,6 +76,7 @@ class Carrier:
     fine_quality: int | None  # 0 to 255; None where the private chunk is missing.
     fingerprint: bytes | None  # 3 bytes that name the weights; None where the private chunk is missing.
     chunks: tuple[Chunk, ...] = ()  # EXIF and XMP, as a .grain file has them.
+    tail: bytes = b""  # What the payload has beyond the LR image; at most MOST_PAYLOAD bytes.
 
 
 @dataclass(frozen=True)
@@ -113,9 +127,10 @@ def pack(carrier: Carrier) -> bytes:
     chunks = _read_chunks(written.getvalue())
     chunks[1:1] = [_metadata_chunk(chunk) for chunk in carrier.chunks]
     if carrier.fine_quality is not None and carrier.fingerprint is not None:
-        parameters = Parameters(carrier.fine_quality, carrier.fingerprint).pack()
-        content = parameters + checksum(parameters + carrier.pixels.tobytes())
-        chunks.insert(1, _PngChunk(PRIVATE_CHUNK, content))
+        version = LONG_VERSION if carrier.tail else SHORT_VERSION
+        parameters = Parameters(carrier.fine_quality, carrier.fingerprint, version=version).pack()
+        crc = checksum(parameters + carrier.pixels.tobytes() + carrier.tail)
+        chunks.insert(1, _PngChunk(PRIVATE_CHUNK, parameters + carrier.tail + crc))
     packed = _join(chunks)
     if len(packed) > MOST_FILE:
         taken = sum(len(chunk.content) for chunk in carrier.chunks)
@@ -142,9 +157,10 @@ def unpack(data: bytes) -> Carrier:
     pixels = _read_pixels(chunks, layout)
     if parameters is None:
         return Carrier(pixels, None, None, _read_metadata(chunks))
-    if not private[0].endswith(checksum(parameters.pack() + pixels.tobytes())):
+    tail = private[0][width(PARAMETERS) : -width(TRAILER)]
+    if not private[0].endswith(checksum(parameters.pack() + pixels.tobytes() + tail)):
         raise Corrupt("the pixels were altered: they do not fit the checksum in the private chunk")
-    return Carrier(pixels, parameters.fine_quality, parameters.fingerprint, _read_metadata(chunks))
+    return Carrier(pixels, parameters.fine_quality, parameters.fingerprint, _read_metadata(chunks), tail)
 
 
 def _read_layout(data: bytes) -> _Layout:
@@ -201,11 +217,11 @@ def _read_chunks(data: bytes) -> list[_PngChunk]:
 
 def _read_private(content: bytes) -> Parameters:
     """Fine quality and fingerprint from the content of the private chunk."""
-    head, length = content[: width(PARAMETERS)], width(PARAMETERS) + width(TRAILER)
+    head, tail_bytes = content[: width(PARAMETERS)], len(content) - width(PARAMETERS) - width(TRAILER)
     # The version is checked before the length, because a later version may have a longer chunk.
     parameters = Parameters.unpack(head, known_flags=0) if len(head) == width(PARAMETERS) else None
-    if parameters is None or len(content) != length:
-        raise Corrupt(f"the private chunk has {len(content)} bytes, not {length}")
+    if parameters is None or tail_bytes not in TAIL_BYTES[parameters.version]:
+        raise Corrupt(f"the private chunk has {len(content)} bytes, which no version of it has")
     return parameters
 
 

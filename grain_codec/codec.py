@@ -59,7 +59,8 @@ class FileCodec:
         if settings.carrier == "grain":
             return container.pack(container.StoredFace(payload.fine_quality, fingerprint, payload.data, chunks))
         pixels = self.coder.to_lr_image(symbols, payload)
-        return png_carrier.pack(png_carrier.Carrier(pixels, symbols.fine_quality, fingerprint, chunks))
+        tail = self.coder.tail(payload)
+        return png_carrier.pack(png_carrier.Carrier(pixels, symbols.fine_quality, fingerprint, chunks, tail))
 
     def read(self, data: bytes, fine_quality: int | None = None) -> FaceFile:
         """Reads a file of either kind down to its last symbol.
@@ -76,7 +77,7 @@ class FileCodec:
         if carrier.fingerprint is not None:
             self.model.check_fingerprint(carrier.fingerprint)
             fine_quality = carrier.fine_quality
-        symbols, payload = self.coder.from_lr_image(carrier.pixels, fine_quality)
+        symbols, payload = self.coder.from_lr_image(carrier.pixels, fine_quality, carrier.tail)
         return FaceFile(symbols, payload, "png", carrier.chunks, data)
 
     def lr_image(self, face: FaceFile) -> Pixels:

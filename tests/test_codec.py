@@ -12,11 +12,11 @@ from PIL import ExifTags, Image
 
 import grain_codec
 from grain_codec.codec import Codec, describe, low_resolution_image, read_chunks
-from grain_codec.coding.lr_image import base_of, extract
+from grain_codec.coding.grid import MOST_PAYLOAD
+from grain_codec.coding.lr_image import MOST_HEAD, base_of, extract
 from grain_codec.errors import BadImage, Corrupt, GrainError, NotGrain, TooLarge, WrongModel
 from grain_codec.formats import container, png_carrier
-from grain_codec.models.face1024.encoder import MOST_PAYLOAD
-from grain_codec.settings import DecodeSettings, EncodeSettings
+from grain_codec.settings import CARRIERS, DecodeSettings, EncodeSettings
 
 
 def psnr(one: np.ndarray, other: np.ndarray) -> float:
@@ -81,7 +81,52 @@ def test_the_lr_image_shows_the_face_at_every_quality(codec: Codec, face: np.nda
         assert psnr(pixels, thumbnail_of(face)) > 27
 
 
-def test_a_picture_that_is_no_face_still_fits_the_lr_image(codec: Codec):
+@pytest.fixture(scope="module")
+def long_files(codec: Codec, face: np.ndarray) -> dict[str, bytes]:
+    """A face in more bytes than the LR image carries, in both carriers."""
+    return {carrier: codec.encode(face, EncodeSettings(max_bytes=5000, carrier=carrier)) for carrier in CARRIERS}
+
+
+def test_bytes_beyond_the_lr_image_bring_the_face_nearer(codec: Codec, face: np.ndarray, long_files: dict[str, bytes]):
+    full = codec.encode(face, EncodeSettings(max_bytes=MOST_HEAD + container.OVERHEAD))
+    longer = long_files["grain"]
+    assert len(longer) > MOST_HEAD + container.OVERHEAD >= len(full)
+    near, nearer = (codec.decode(data, DecodeSettings(output="rescaled")) for data in (full, longer))
+    assert psnr(nearer, face) > psnr(near, face) + 0.2
+
+
+def test_the_lr_image_of_a_long_file_shows_the_face_too(face: np.ndarray, long_files: dict[str, bytes]):
+    shown = [low_resolution_image(data) for data in long_files.values()]
+    assert np.array_equal(*shown) and psnr(shown[0], thumbnail_of(face)) > 27
+
+
+def test_a_long_file_reads_the_same_from_both_carriers(codec: Codec, long_files: dict[str, bytes]):
+    grain, png = (codec.files.read(data) for data in long_files.values())
+    assert grain.payload == png.payload and len(codec.files.coder.tail(grain.payload)) > 0
+    assert np.array_equal(grain.symbols.details, png.symbols.details)
+
+
+def test_a_long_carrier_without_its_private_chunk_is_refused(long_files: dict[str, bytes]):
+    stream = io.BytesIO()
+    Image.open(io.BytesIO(long_files["png"])).save(stream, "PNG")
+    with pytest.raises(Corrupt, match="lacks the tail"):
+        low_resolution_image(stream.getvalue(), fine_quality=describe(long_files["png"])["fine quality"])
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_damage_to_a_long_file_is_noticed(codec: Codec, long_files: dict[str, bytes], carrier: str):
+    data = long_files[carrier]
+    for position in range(0, len(data), 7):
+        damaged = bytearray(data)
+        damaged[position] ^= 1 << (position % 8)
+        with pytest.raises(GrainError):
+            codec.files.read(bytes(damaged))
+    for length in range(0, len(data), 50):
+        with pytest.raises(GrainError):
+            codec.files.read(data[:length])
+
+
+def test_a_picture_that_is_no_face_still_fits_a_payload(codec: Codec):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
     data = codec.encode(noise, EncodeSettings(quality=8))
     assert len(data) <= MOST_PAYLOAD + container.OVERHEAD

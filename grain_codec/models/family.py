@@ -71,9 +71,15 @@ class Coder(ABC, Generic[S]):
     def to_lr_image(self, symbols: S, payload: Payload | None = None) -> npt.NDArray[np.uint8]:
         """The LR image uint8 `[16, 16, 3]` of a face; `payload` spares encoding the symbols again."""
 
+    def tail(self, payload: Payload) -> bytes:
+        """What a payload has beyond the LR image; empty where the LR image carries all of it."""
+        return b""
+
     @abstractmethod
-    def from_lr_image(self, pixels: npt.NDArray[np.uint8], fine_quality: int | None) -> tuple[S, Payload | None]:
-        """The symbols that an LR image holds, and their payload where it holds that.
+    def from_lr_image(
+        self, pixels: npt.NDArray[np.uint8], fine_quality: int | None, tail: bytes = b""
+    ) -> tuple[S, Payload | None]:
+        """The symbols that an LR image and its tail hold, and their payload where they hold that.
 
         Raises NotGrain where the fine quality is needed, and Corrupt for an image that `to_lr_image` does not give.
         """

@@ -7,11 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grain_codec.coding.lr_image import DIGITS, MOST_PAYLOAD, base_of, embed, extract, largest_payload
+from grain_codec.coding.lr_image import (
+    DIGITS,
+    HEAD_BEFORE_TAIL,
+    MOST_HEAD,
+    base_of,
+    embed,
+    extract,
+    largest_payload,
+    split,
+)
 from grain_codec.errors import Corrupt
 from grain_codec.models.face1024.thumbnail import ThumbnailTables, draw_thumbnail
 
-payloads = st.binary(max_size=MOST_PAYLOAD).map(lambda content: content.rstrip(b"\0"))
+payloads = st.binary(max_size=MOST_HEAD).map(lambda content: content.rstrip(b"\0"))
 
 
 def picture(seed: int) -> np.ndarray:
@@ -21,6 +30,31 @@ def picture(seed: int) -> np.ndarray:
 @given(payloads, st.integers(0, 2**32 - 1))
 def test_the_payload_comes_back_whatever_the_thumbnail(payload: bytes, seed: int):
     assert extract(embed(payload, picture(seed))) == payload
+
+
+@given(st.binary(min_size=MOST_HEAD + 1, max_size=3 * MOST_HEAD), st.integers(0, 2**32 - 1))
+def test_a_long_payload_is_split_and_comes_back(payload: bytes, seed: int):
+    head, tail = split(payload)
+    assert len(head) == HEAD_BEFORE_TAIL and head + tail == payload
+    assert extract(embed(payload, picture(seed)), tail) == payload
+
+
+def test_a_head_may_end_in_zeros_where_a_tail_follows():
+    payload = bytes(MOST_HEAD) + b"x"
+    assert extract(embed(payload, picture(0)), payload[HEAD_BEFORE_TAIL:]) == payload
+
+
+def test_a_lost_or_foreign_tail_is_noticed():
+    with pytest.raises(Corrupt, match="lacks the tail"):
+        extract(embed(b"x" * 1000, picture(0)))
+    with pytest.raises(Corrupt, match="there is a tail too"):
+        extract(embed(b"short", picture(0)), b"tail")
+
+
+def test_a_payload_is_split_only_where_the_lr_image_cannot_carry_it():
+    assert split(b"x" * MOST_HEAD) == (b"x" * MOST_HEAD, b"")
+    assert split(b"x" * (MOST_HEAD + 1))[1] == b"x" * (MOST_HEAD + 1 - HEAD_BEFORE_TAIL)
+    assert (base_of(MOST_HEAD), base_of(HEAD_BEFORE_TAIL)) == (33, 28)
 
 
 @given(payloads, st.integers(0, 2**32 - 1))

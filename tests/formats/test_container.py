@@ -138,12 +138,25 @@ def test_a_start_alone_is_truncated(size: int) -> None:
         unpack(pack(PLAIN)[:size])
 
 
-@pytest.mark.parametrize("version", [0, *range(2, 16)])
+@pytest.mark.parametrize("version", [0, *range(3, 16)])
 def test_other_versions_are_refused_as_such_whatever_their_checksum(version: int) -> None:
     content = container.MAGIC + bytes([version << 4]) + PLAIN_HEADER[5:] + b"face"
     for data in (seal(content), content + b"???"):
         with pytest.raises(UnsupportedVersion, match=f"version {version};"):
             unpack(data)
+
+
+def test_a_payload_of_more_than_768_bytes_makes_it_version_2() -> None:
+    short, long = (pack(StoredFace(22, b"abc", b"x" * length)) for length in (768, 769))
+    assert (short[4] >> 4, long[4] >> 4) == (1, 2)
+    assert unpack(short).payload == b"x" * 768 and unpack(long).payload == b"x" * 769
+
+
+@pytest.mark.parametrize("version, length", [(1, 769), (2, 768), (2, 0)])
+def test_a_payload_of_the_other_versions_length_is_refused(version: int, length: int) -> None:
+    content = container.MAGIC + bytes([version << 4]) + PLAIN_HEADER[5:] + b"x" * length
+    with pytest.raises(Corrupt, match=f"payload of {length} bytes"):
+        unpack(seal(content))
 
 
 @pytest.mark.parametrize("flag", [2, 4, 8])
@@ -168,16 +181,16 @@ def test_a_payload_that_ends_in_zero_is_refused(content: bytes) -> None:
         unpack(seal(content))
 
 
-@pytest.mark.parametrize("payload", [b"\0", b"face\0", b"x" * 769])
+@pytest.mark.parametrize("payload", [b"\0", b"face\0", b"x" * 4096])
 def test_payloads_that_no_encoder_writes_are_not_packed(payload: bytes) -> None:
     with pytest.raises(AssertionError):
         pack(StoredFace(0, b"abc", payload))
 
 
 @pytest.mark.parametrize(
-    "content", [PLAIN_HEADER + b"x" * 769, CHUNKED_HEADER + b"\x81\x06" + b"x" * 769 + b"\x02\x00"]
+    "content", [PLAIN_HEADER + b"x" * 4096, CHUNKED_HEADER + b"\x80\x20" + b"x" * 4096 + b"\x02\x00"]
 )
-def test_a_payload_of_769_bytes_is_refused(content: bytes) -> None:
+def test_a_payload_of_4096_bytes_is_refused(content: bytes) -> None:
     with pytest.raises(Corrupt):
         unpack(seal(content))
 
@@ -235,13 +248,13 @@ def test_unknown_critical_chunks_are_refused_as_unsupported(tag: int) -> None:
 
 
 def test_chunks_of_one_mebibyte_together_fit_and_not_one_byte_more() -> None:
-    fitting = StoredFace(0, b"abc", b"f" * 768, (Chunk(2, b""), Chunk(4, b"x" * ((1 << 20) - 2 - 4))))
+    fitting = StoredFace(0, b"abc", b"f" * 4095, (Chunk(2, b""), Chunk(4, b"x" * ((1 << 20) - 2 - 4))))
     data = pack(fitting)
     assert len(data) == container.MOST_FILE
     assert unpack(data) == fitting
     with pytest.raises(BadImage, match="1048577 bytes"):
         pack(StoredFace(0, b"abc", b"f", (Chunk(2, b"y"), fitting.chunks[1])))
-    too_much = CHUNKED_HEADER + b"\x00" + b"\x02\x01y" + data[9 + 2 + 768 + 2 : -3]
+    too_much = CHUNKED_HEADER + b"\x00" + b"\x02\x01y" + data[9 + 2 + 4095 + 2 : -3]
     with pytest.raises(Corrupt, match="1048577 bytes of chunks"):
         unpack(seal(too_much))
 

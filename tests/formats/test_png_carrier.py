@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from grain_codec.errors import BadImage, GrainError, NotGrain, Truncated
+from grain_codec.errors import BadImage, Corrupt, GrainError, NotGrain, Truncated
 from grain_codec.formats import png_carrier
 from grain_codec.formats.container import ALIGNMENT, EXIF, XMP, Chunk
 from grain_codec.formats.png_carrier import Carrier, is_png, pack, unpack
@@ -54,6 +55,24 @@ def test_the_image_is_no_larger_than_pillow_makes_it(pixels: np.ndarray) -> None
     with Image.open(io.BytesIO(data)) as image:
         assert image.mode == "RGB"
         assert (np.asarray(image) == pixels).all()
+
+
+@given(pixel_arrays, st.binary(min_size=1, max_size=4094))
+@settings(deadline=None)
+def test_a_tail_travels_in_the_private_chunk(pixels: np.ndarray, tail: bytes) -> None:
+    carrier = unpack(pack(Carrier(pixels, 22, b"abc", tail=tail)))
+    assert carrier.tail == tail and (carrier.pixels == pixels).all()
+
+
+def test_an_altered_tail_is_refused() -> None:
+    data = pack(Carrier(RAMP, 22, b"abc", tail=b"what the LR image does not carry"))
+    position = data.index(b"does not")
+    content = data[41 : 41 + 5 + 32 + 3]
+    assert content[:1] == b"\x20" and content[5:-3].endswith(b"carry")
+    altered = data[:position] + b"DOES" + data[position + 4 :]
+    crc = zlib.crc32(altered[37 : 41 + len(content)]).to_bytes(4, "big")
+    with pytest.raises(Corrupt, match="altered"):
+        unpack(altered[: 41 + len(content)] + crc + altered[41 + len(content) + 4 :])
 
 
 METADATA = (Chunk(EXIF, b"MM\0*\0\0\0\x08\0\0"), Chunk(XMP, "<x:xmpmeta>\u00eb</x:xmpmeta>".encode()))

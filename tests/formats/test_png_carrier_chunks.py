@@ -197,7 +197,7 @@ REFUSED = [
     *[(Corrupt, chunks, "order") for chunks in OTHER_ORDERS],
     *[(Corrupt, [PALETTED, *palette, GREYS, END], "palette") for palette in OTHER_PALETTES],
     *[(Corrupt, [header(), (b"IDAT", stream), END], "pixels of the PNG") for stream in OTHER_STREAMS],
-    *[(Corrupt, [header(), (b"grIn", content), PIXELS, END], "not 8") for content in OTHER_PRIVATE],
+    *[(Corrupt, [header(), (b"grIn", content), PIXELS, END], "no version") for content in OTHER_PRIVATE],
     (Corrupt, [header(), PRIVATE, PIXELS, PRIVATE, END], "twice"),
     (Corrupt, [header(), PIXELS, (b"IEND", b"x")], "follows the end"),
     (Corrupt, [header(), PIXELS, END, (b"tEXt", b"")], "follows the end"),
@@ -216,7 +216,7 @@ def test_a_chunk_that_claims_more_than_the_file_is_refused() -> None:
         unpack(whole[:33] + b"\xff\xff\xff\xff" + whole[37:])
 
 
-@pytest.mark.parametrize("first, text", [(0x20, "version 2;"), (0x00, "version 0;"), (0x11, "0001"), (0x18, "1000")])
+@pytest.mark.parametrize("first, text", [(0x30, "version 3;"), (0x00, "version 0;"), (0x11, "0001"), (0x18, "1000")])
 @pytest.mark.parametrize("more", [b"", b"more"])
 def test_other_versions_and_flags_are_refused_as_unsupported(first: int, text: str, more: bytes) -> None:
     with pytest.raises(UnsupportedVersion, match=text):

@@ -70,7 +70,7 @@ class ToyCoder(Coder[ToySymbols]):
     def to_lr_image(self, symbols: ToySymbols, payload: Payload | None = None) -> np.ndarray:
         return symbols.steps * STEP
 
-    def from_lr_image(self, pixels: np.ndarray, fine_quality: int | None) -> tuple[ToySymbols, None]:
+    def from_lr_image(self, pixels: np.ndarray, fine_quality: int | None, tail: bytes = b"") -> tuple[ToySymbols, None]:
         return ToySymbols(pixels // STEP), None
 
     def pack(self, symbols: ToySymbols) -> np.ndarray:

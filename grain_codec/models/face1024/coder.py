@@ -17,7 +17,7 @@ _SYMBOL_TABLES = ("thumbnail_scales", "detail_scales", "thumbnail_context", "det
 
 
 class Face1024Coder(Coder[Face1024Symbols]):
-    """The LR image shows the face's thumbnail, and carries the payload in the remainders of its samples.
+    """The LR image shows the face's thumbnail, and carries the head of the payload in the remainders of its samples.
 
     A record is the fine quality, the levels of the thumbnail and the levels of the details; see `ops/unpack.py`.
     """
@@ -46,11 +46,17 @@ class Face1024Coder(Coder[Face1024Symbols]):
         thumbnail = draw_thumbnail(symbols.thumbnail, symbols.fine_quality, self._thumbnails)
         return lr_image.embed((payload or self.encode(symbols)).data, thumbnail)
 
-    def from_lr_image(self, pixels: npt.NDArray[np.uint8], fine_quality: int | None) -> tuple[Face1024Symbols, Payload]:
+    def tail(self, payload: Payload) -> bytes:
+        """See `Coder.tail`."""
+        return lr_image.split(payload.data)[1]
+
+    def from_lr_image(
+        self, pixels: npt.NDArray[np.uint8], fine_quality: int | None, tail: bytes = b""
+    ) -> tuple[Face1024Symbols, Payload]:
         """See `Coder.from_lr_image`."""
         if fine_quality is None:
             raise NotGrain("the PNG has lost the chunk that names its quality; give it with --fine-quality")
-        payload = Payload(fine_quality, lr_image.extract(pixels))
+        payload = Payload(fine_quality, lr_image.extract(pixels, tail))
         symbols = self.decode(payload)
         if not np.array_equal(self.to_lr_image(symbols, payload), pixels):
             raise Corrupt("the LR image was altered, or is of another quality or model")
@@ -65,6 +71,7 @@ class Face1024Coder(Coder[Face1024Symbols]):
         """See `Coder.describe`."""
         return {
             "ideal payload bits": round(self.levels.ideal_bits(symbols), 1),
+            "tail bytes": len(self.tail(payload)),
             "thumbnail symbols": int(np.count_nonzero(symbols.thumbnail)),
             "detail symbols": int(np.count_nonzero(symbols.details)),
         }

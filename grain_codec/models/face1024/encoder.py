@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from grain_codec.coding.lr_image import largest_payload
+from grain_codec.coding.grid import MOST_PAYLOAD
 from grain_codec.errors import TooLarge
 from grain_codec.models.face1024.coder import Face1024Coder
 from grain_codec.models.face1024.networks import Face1024
@@ -15,10 +15,6 @@ from grain_codec.models.face1024.search import Candidate, Search, SearchLimits
 from grain_codec.models.face1024.symbols import Face1024Symbols
 from grain_codec.models.family import Code, Encoder, Payload, Request
 
-NOISIEST_BASE = 33
-"""Largest base of an LR image that the encoder makes, so that it shows the face at about 28 dB and better."""
-
-MOST_PAYLOAD = largest_payload(NOISIEST_BASE)
 MOST_FILE_BYTES = 1 << 24  # More than any file of either carrier.
 
 FaceRequest = Request[Face1024Symbols]
@@ -99,7 +95,7 @@ class Face1024Encoder(Encoder[Face1024Symbols]):
         [coarsest] = self._analyse(thumbnail, view, [0])
         payload = self._coder.encode(coarsest)
         if len(payload.data) > MOST_PAYLOAD:
-            return TooLarge("too busy for an LR image, even at the lowest quality")
+            return TooLarge(f"too busy for a payload of {MOST_PAYLOAD} bytes, even at the lowest quality")
         smallest, most = len(bisection.request.write(coarsest, payload)), bisection.most_bytes
         return TooLarge(f"does not fit in {most} bytes; the smallest size possible is {smallest} bytes")
 
@@ -130,7 +126,7 @@ class Bisection:
 
 
 def _file_within(most_bytes: int, request: FaceRequest, symbols: Face1024Symbols, payload: Payload) -> bytes | None:
-    """The file of symbols; None where they break the limit of the LR image's noise or of the bytes."""
+    """The file of symbols; None where it or the payload is longer than allowed."""
     if len(payload.data) > MOST_PAYLOAD:
         return None
     data = request.write(symbols, payload)

@@ -58,10 +58,14 @@ class Grain2022Coder(Coder[Grain2022Symbols]):
         """See `Coder.to_lr_image`."""
         return symbols.pixels
 
-    def from_lr_image(self, pixels: npt.NDArray[np.uint8], fine_quality: int | None) -> tuple[Grain2022Symbols, None]:
+    def from_lr_image(
+        self, pixels: npt.NDArray[np.uint8], fine_quality: int | None, tail: bytes = b""
+    ) -> tuple[Grain2022Symbols, None]:
         """See `Coder.from_lr_image`; any image is one that the coder gives, and a stated fine quality must be 0."""
         if fine_quality not in (None, Grain2022Symbols.fine_quality):
             raise Corrupt(f"fine quality {fine_quality} is none that the model has")
+        if tail:
+            raise Corrupt("the carrier image has a tail, which no encoder of the model writes")
         return Grain2022Symbols(pixels), None
 
     def pack(self, symbols: Grain2022Symbols) -> npt.NDArray[np.uint8]:
