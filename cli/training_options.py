@@ -53,7 +53,7 @@ run_options = all_of(
     click.option("--minutes", default=Recipe.minutes, help="End this run earlier; a falling rate then falls with it."),
     click.option("--batch-size", type=count_type, help="Faces a step and process."),
     click.option("--learning-rate", type=click.FloatRange(0), help="Of generator and discriminator, at its highest."),
-    click.option("--optimizer", type=click.Choice(["adam", "ranger"])),
+    click.option("--optimizer", type=click.Choice(["adam", "ranger", "muon"])),
     click.option("--schedule", type=click.Choice(["constant", "cosine"]), help="Of the learning rate."),
     click.option("--clip", type=click.FloatRange(0, min_open=True), help="Largest norm of the generator's gradient."),
     click.option(

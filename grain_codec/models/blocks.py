@@ -37,8 +37,13 @@ def map_to_cells(features: Tensor) -> Tensor:
 
 
 def per_cell(cells: Tensor, matrices: Tensor) -> Tensor:
-    """Multiplies every cell by its own matrix: `[B, 256, N]` x `[256, N, M]` -> `[B, 256, M]`."""
-    return torch.bmm(cells.transpose(0, 1), matrices).transpose(0, 1)
+    """Multiplies every cell by its own matrix: `[B, 256, N]` x `[256, N, M]` -> `[B, 256, M]`.
+
+    Autocast leaves this product in float32: it decides what is quantised, and on a CPU batched products of small
+    matrices are many times slower in bfloat16 than in float32.
+    """
+    with torch.autocast(cells.device.type, enabled=False):
+        return torch.bmm(cells.float().transpose(0, 1), matrices).transpose(0, 1)
 
 
 def round_with_dead_zone(values: Tensor, rounding: float | Tensor) -> Tensor:

@@ -1,15 +1,23 @@
 """Endless random batches of training faces, from memory or from disk."""
 
+import math
 from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from grain_codec.errors import BadImage
+
+MOST_SHIFT = 12 / 1024  # Largest shift of a training face along each axis, in sides of the image.
+MOST_TURN = math.radians(6)
+MOST_SCALING = 0.05
+BEND = 0.008  # Standard deviation of the smooth bending of a training face, in half sides of the image.
+BEND_POINTS = 5  # The bending is drawn at so many points along each axis, and interpolated between them.
 
 
 class Faces(Protocol):
@@ -38,7 +46,7 @@ def batches(faces: Tensor, batch_size: int, generator: torch.Generator) -> Itera
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Mirrors half of the images and varies exposure, contrast and colour balance a little.
+    """Mirrors half of the images, moves and bends them a little, and varies exposure, contrast and colour balance.
 
     Args:
         images: `[B, 3, S, S]` in [0, 1].
@@ -51,9 +59,35 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
     gain = 1 + 0.1 * torch.randn(count, 1, 1, 1, generator=generator)
     balance = 1 + 0.03 * torch.randn(count, 3, 1, 1, generator=generator)
     gamma = torch.exp(0.12 * torch.randn(count, 1, 1, 1, generator=generator))
+    grid = random_grid(count, images.shape[-1], generator).to(images.device)
     mirrored, scale, gamma = (x.to(images.device) for x in (mirrored, gain * balance, gamma))
     images = torch.where(mirrored, images.flip(-1), images)
+    images = F.grid_sample(images, grid, "bicubic", "reflection", align_corners=False).clamp(0, 1)
     return (images.pow(gamma) * scale).clamp(0, 1)
+
+
+def random_grid(count: int, size: int, generator: torch.Generator) -> Tensor:
+    """Sampling positions that shift, turn, scale and gently bend images, as alignment and faces vary.
+
+    One image in four moves by up to MOST_SHIFT, MOST_TURN and MOST_SCALING, each uniformly distributed. The others
+    move by a quarter of that, since most faces are aligned well.
+
+    Args:
+        count: number of images.
+        size: their side in pixels.
+
+    Returns:
+        `[count, size, size, 2]`, as `torch.nn.functional.grid_sample` takes them.
+    """
+    widely = torch.rand(count, generator=generator) < 0.25
+    reach = torch.where(widely, 1.0, 0.25)[:, None] * (2 * torch.rand(count, 4, generator=generator) - 1)
+    angle, scale = MOST_TURN * reach[:, 0], 1 + MOST_SCALING * reach[:, 1]
+    cosine, sine = scale * angle.cos(), scale * angle.sin()
+    shift = 2 * MOST_SHIFT * reach[:, 2:]
+    rows = torch.stack([torch.stack([cosine, -sine, shift[:, 0]], 1), torch.stack([sine, cosine, shift[:, 1]], 1)], 1)
+    bends = BEND * torch.randn(count, 2, BEND_POINTS, BEND_POINTS, generator=generator)
+    bends = F.interpolate(bends, (size, size), mode="bicubic", align_corners=True)
+    return F.affine_grid(rows, [count, 3, size, size], align_corners=False) + bends.permute(0, 2, 3, 1)
 
 
 def streamed_batches(

@@ -24,7 +24,7 @@ class Recipe:
     learning_rate: float = 1e-3  # The highest, of the generator and of the discriminator.
     schedule: str = "cosine"  # "cosine", which ends at zero, or "constant".
     warm_up: int = 300  # Steps over which the learning rate rises.
-    optimizer: str = "adam"  # "adam" or "ranger", for both sides.
+    optimizer: str = "adam"  # "adam", "ranger" or "muon", for both sides.
     clip: float = 1.0  # Largest norm of the generator's gradient; infinity leaves the gradient as it is.
     average: float = 0.998  # Decay of the moving average of weights that is measured and written; 0 for none.
     precision: str = "auto"  # "float32", "bfloat16", "float16", or "auto": bfloat16 on a GPU, else float32.

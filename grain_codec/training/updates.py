@@ -9,6 +9,7 @@ import torch.distributed as distributed
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from grain_codec.training.muon import Muon
 from grain_codec.training.ranger import Ranger
 from grain_codec.training.settings import Recipe
 
@@ -57,6 +58,8 @@ class Updates:
         self.peaks = [relative * recipe.learning_rate for relative in groups]
         if recipe.optimizer == "ranger":
             self.optimizer: torch.optim.Optimizer = Ranger(described)
+        elif recipe.optimizer == "muon":
+            self.optimizer = Muon(described)
         else:
             self.optimizer = torch.optim.Adam(described, betas=(0.9, 0.99))
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == torch.float16)

@@ -77,7 +77,7 @@ def train(path: Path, steps: int, objective: Objective | None = None, **changes:
     return trainer, notes
 
 
-@pytest.mark.parametrize(("optimizer", "rate"), [("adam", 0.1), ("ranger", 1.0)])
+@pytest.mark.parametrize(("optimizer", "rate"), [("adam", 0.1), ("ranger", 1.0), ("muon", 0.1)])
 def test_it_learns_and_reports(tmp_path: Path, optimizer: str, rate: float):
     trainer, notes = train(tmp_path / "line.pt", 200, optimizer=optimizer, learning_rate=rate)
     slope, slow = trainer.objective.slope.item(), trainer.objective.slow.item()
@@ -104,7 +104,7 @@ def test_it_goes_on_from_its_checkpoint(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["line.pt"]
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "ranger"])
+@pytest.mark.parametrize("optimizer", ["adam", "ranger", "muon"])
 def test_going_on_gives_what_an_unbroken_run_gives(tmp_path: Path, optimizer: str):
     """Both sides' weights, their optimisers and the average come back: the second half is the same to the bit."""
     changes = {"schedule": "constant", "checkpoint_every": 10, "optimizer": optimizer}

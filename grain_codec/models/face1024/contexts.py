@@ -15,8 +15,8 @@ from grain_codec.coding.grid import GRID
 
 CELLS = GRID * GRID
 SCALES_PER_OCTAVE = 8
-LEAST_SCALE_OCTAVE = -6  # Scale index 0 stands for an expected magnitude of 2 ** LEAST_SCALE_OCTAVE levels.
-EXPECTED_UNIT = 256  # Expected magnitudes are whole multiples of 1 / EXPECTED_UNIT level.
+LEAST_SCALE_OCTAVE = -9  # Scale index 0 stands for an expected magnitude of 2 ** LEAST_SCALE_OCTAVE levels.
+EXPECTED_UNIT = 4096  # Expected magnitudes are whole multiples of 1 / EXPECTED_UNIT level.
 
 RATIO_BOUNDS = ((1, 4), (2, 5), (3, 5), (5, 6), (6, 5), (7, 4), (3, 1))
 """Bounds, as fractions, between the eight classes of the ratio of found to expected magnitude."""

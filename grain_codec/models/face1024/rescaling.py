@@ -10,7 +10,6 @@ Only whole levels steer the entropy coder; predictions only change pixels. So tw
 the last bit read the same symbols from a file.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -192,18 +191,3 @@ class Rescaling(nn.Module):
         known = torch.cat([quality, position], 1).repeat_interleave(scale, 2).repeat_interleave(scale, 3)
         correction: Tensor = self.enhancement(torch.cat([folded - 0.5, known], 1))
         return view + F.pixel_shuffle(correction, 4)
-
-
-def ideal_laplace_bits(values: Tensor, log_scale: Tensor) -> Tensor:
-    """Bits of coefficients, in steps and not rounded, under a Laplace density integrated over one step around each.
-
-    `log_scale` is the natural logarithm of the density's mean magnitude in steps. The result has a gradient everywhere.
-    """
-    scale = log_scale.exp().clamp(min=0.03)
-    magnitude = values.abs()
-    tail = -(magnitude - 0.5) / scale + torch.log1p(-torch.exp(-1 / scale)) - math.log(2)
-    inside = torch.log1p(
-        -0.5 * (torch.exp((magnitude - 0.5).clamp(max=0.0) / scale) + torch.exp(-(magnitude + 0.5) / scale))
-    )
-    nats = torch.where(magnitude > 0.5, tail, inside)
-    return -nats / math.log(2)

@@ -32,7 +32,7 @@ Floats = npt.NDArray[np.float64]
 
 ANCHOR_SPACING = 8  # Fine qualities between two rows of base scales; between them the scales are interpolated.
 
-MOST_SCALE = 127
+MOST_SCALE = 151
 
 
 @dataclass(frozen=True)

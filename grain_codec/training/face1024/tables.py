@@ -25,7 +25,7 @@ from grain_codec.models.face1024.symbols import ANCHOR_SPACING, MOST_SCALE, Symb
 Floats = npt.NDArray[np.float64]
 Levels = Sequence[npt.NDArray[np.int16]]  # Levels of many faces for each anchor quality.
 
-ALPHABETS = 64
+ALPHABETS = 88
 PRIOR_WEIGHT = 100  # The geometric density counts as much as this many observations on training faces.
 
 

@@ -78,8 +78,8 @@ def test_context_saves_bytes_on_faces_of_uneven_busyness(tables: SymbolTables, c
 
 
 def test_expected_magnitudes_are_octaves():
-    """Index 48 is six octaves above the least of 2^-6: one level. Eight indices are one octave."""
-    assert expected_magnitude(np.array([48, 56, 40])).tolist() == [EXPECTED_UNIT, 2 * EXPECTED_UNIT, EXPECTED_UNIT // 2]
+    """Index 72 is nine octaves above the least of 2^-9: one level. Eight indices are one octave."""
+    assert expected_magnitude(np.array([72, 80, 64])).tolist() == [EXPECTED_UNIT, 2 * EXPECTED_UNIT, EXPECTED_UNIT // 2]
 
 
 def test_anchors_are_interpolated():
