@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PROGRAM = "grain-bench"
 SECONDS_BETWEEN_LINES = 30
 EPILOG = """\b
-Codecs: bicubic16, jpeg, webp, avif, jpegxl, jpeg2000, blurhash, face-1024.
+Codecs: bicubic16, jpeg, webp, avif, jpegxl, jpeg2000, heic, vvc, vvc-implied, blurhash, face-1024.
 Metrics: psnr, ssim, ms-ssim, lpips (with weights), identity (if installed), lr-psnr.
 A killed run goes on when it is started again. Exit codes: 0 all done, 1 failed, 2 usage."""
 

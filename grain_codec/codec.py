@@ -147,7 +147,7 @@ class Codec:
         """Decodes a file of either kind to uint8 `[S, S, 3]`; raises what `FileCodec.read` and `draw` raise."""
         settings = settings or DecodeSettings()
         face = self.files.read(data, settings.fine_quality)
-        [pixels] = self.draw([face.symbols], settings.output)
+        pixels: Pixels = self.draw([face.symbols], settings.output)[0]
         return pixels
 
     def draw(self, symbols: Sequence[Symbols], output: str | None = None) -> Pixels:

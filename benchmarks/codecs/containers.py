@@ -1,4 +1,4 @@
-"""How much of a WebP or AVIF file is picture, for those who embed pictures and need no container."""
+"""How much of a WebP, AVIF or HEIC file is picture, for those who embed pictures and need no container."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def webp_payload_bytes(data: bytes) -> int:
     return total
 
 
-def avif_payload_bytes(data: bytes) -> int:
-    """The content of an AVIF file's mdat boxes: the AV1 frame (ISO/IEC 14496-12, 4.2)."""
+def media_data_bytes(data: bytes) -> int:
+    """The content of an AVIF or HEIC file's mdat boxes: the coded picture (ISO/IEC 14496-12, 4.2)."""
     return sum(length for tag, length in _boxes(data) if tag == b"mdat")
 
 

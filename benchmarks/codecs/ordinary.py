@@ -1,4 +1,4 @@
-"""The formats that a user would pick instead: JPEG, WebP, AVIF, JPEG XL and JPEG 2000, as Pillow writes them.
+"""The formats that a user would pick instead: JPEG, WebP, AVIF, JPEG XL, JPEG 2000 and HEIC, as Pillow writes them.
 
 Each is set to be as near as it can within the bytes, not to be fast. Of several kinds of file the smallest that
 usual readers open is counted: JPEG XL and JPEG 2000 as bare codestreams.
@@ -11,8 +11,9 @@ from typing import Any
 
 from PIL import features
 
-from grain_codec.benchmarks.codecs.containers import avif_payload_bytes, webp_payload_bytes
-from grain_codec.benchmarks.codecs.prescaled import ImageFormat, Trial
+from grain_codec.benchmarks.codecs.containers import media_data_bytes, webp_payload_bytes
+from grain_codec.benchmarks.codecs.pillow_format import PillowFormat
+from grain_codec.benchmarks.codecs.prescaled import Trial
 
 CHROMA_SAMPLINGS = ("4:2:0", "4:4:4")
 AVIF_DRAFT_SPEED, AVIF_THOROUGH_SPEED = 9, 3
@@ -20,6 +21,11 @@ AVIF_REFINEMENT = f", then speed {AVIF_THOROUGH_SPEED} for the best two"
 JXL_PACKAGE = "pillow-jxl-plugin"
 JXL_DRAFT_EFFORT, JXL_THOROUGH_EFFORT = 3, 7
 JXL_REFINEMENT = f", then effort {JXL_THOROUGH_EFFORT} for the best two"
+HEIF_PACKAGE = "pillow-heif"
+HEVC_OPTIONS = {"preset": "slow", "tune": "psnr"}
+"""On training faces slower presets made files larger and no nearer."""
+
+HEVC_THREADS = {"x265:pools": "none", "x265:frame-threads": "1"}
 JPEG2000_QUALITIES = range(201)
 JPEG2000_COARSEST_RATIO = 1000.0
 
@@ -44,12 +50,20 @@ def _jpeg2000_options(trial: Trial) -> dict[str, Any]:
     return {"no_jp2": True, **options}
 
 
+def _hevc_encoder() -> str:
+    """Names and versions of libheif and its HEVC encoder."""
+    from pillow_heif import libheif_info
+
+    info = libheif_info()
+    return f"{info['HEIF']}, libheif {info['libheif']}"
+
+
 def _ratio(trial: Trial) -> float:
     """The compression ratio that stands for a quality of JPEG 2000."""
     return float(JPEG2000_COARSEST_RATIO ** (1 - trial.quality / JPEG2000_QUALITIES[-1]))
 
 
-JPEG = ImageFormat(
+JPEG = PillowFormat(
     name="jpeg",
     pillow_name="JPEG",
     describe=lambda quick: (
@@ -62,7 +76,7 @@ JPEG = ImageFormat(
     modes=CHROMA_SAMPLINGS,
     qualities=range(1, 101),
 )
-WEBP = ImageFormat(
+WEBP = PillowFormat(
     name="webp",
     pillow_name="WEBP",
     describe=lambda quick: (
@@ -72,7 +86,7 @@ WEBP = ImageFormat(
     options=lambda trial: {"quality": trial.quality, "method": 6},
     payload_bytes=webp_payload_bytes,
 )
-AVIF = ImageFormat(
+AVIF = PillowFormat(
     name="avif",
     pillow_name="AVIF",
     describe=lambda quick: (
@@ -81,11 +95,11 @@ AVIF = ImageFormat(
         "Payload bytes: those of the mdat box."
     ),
     options=_avif_options,
-    payload_bytes=avif_payload_bytes,
+    payload_bytes=media_data_bytes,
     modes=CHROMA_SAMPLINGS,
     has_thorough=True,
 )
-JPEG_XL = ImageFormat(
+JPEG_XL = PillowFormat(
     name="jpegxl",
     pillow_name="JXL",
     describe=lambda quick: (
@@ -99,7 +113,7 @@ JPEG_XL = ImageFormat(
     plugin="pillow_jxl",
     plugin_needed=f"JPEG XL needs {JXL_PACKAGE}",
 )
-JPEG_2000 = ImageFormat(
+JPEG_2000 = PillowFormat(
     name="jpeg2000",
     pillow_name="JPEG2000",
     describe=lambda quick: (
@@ -112,5 +126,23 @@ JPEG_2000 = ImageFormat(
     qualities=JPEG2000_QUALITIES,
     setting=lambda trial: f"{_ratio(trial):.4g}:1",
 )
+HEIC = PillowFormat(
+    name="heic",
+    pillow_name="HEIF",
+    describe=lambda quick: (
+        f"{_hevc_encoder()}, {HEIF_PACKAGE} {version(HEIF_PACKAGE)}, {_pillow()}: 4:2:0 and 4:4:4, "
+        f"{', '.join(f'{name} {value}' for name, value in HEVC_OPTIONS.items())}. Payload bytes: those of the mdat box."
+    ),
+    options=lambda trial: {
+        "quality": trial.quality,
+        "chroma": trial.mode.replace(":", ""),
+        "enc_params": HEVC_OPTIONS | HEVC_THREADS,
+    },
+    payload_bytes=media_data_bytes,
+    modes=CHROMA_SAMPLINGS,
+    smallest_side=32,
+    plugin="pillow_heif.HeifImagePlugin",
+    plugin_needed=f"HEIC needs {HEIF_PACKAGE}",
+)
 
-ORDINARY_FORMATS = {each.name: each for each in (JPEG, WEBP, AVIF, JPEG_XL, JPEG_2000)}
+ORDINARY_FORMATS = {each.name: each for each in (JPEG, WEBP, AVIF, JPEG_XL, JPEG_2000, HEIC)}

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from importlib import import_module
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +12,6 @@ from PIL import Image
 
 from grain_codec.benchmarks.codecs.face_codec import Coded, timed
 from grain_codec.benchmarks.codecs.quality_search import LOOK_AHEAD, QualitySearch
-from grain_codec.benchmarks.packages import require
 from grain_codec.benchmarks.tables.rows import Series
 from grain_codec.codec import Pixels
 
@@ -49,42 +45,55 @@ class Trial:
     thorough: bool = False
 
 
-@dataclass(frozen=True)
-class ImageFormat:
-    """A format of ordinary picture files, as Pillow writes it.
+class ImageFormat(Protocol):
+    """A format of picture files, as one library writes and reads it.
 
     Attributes:
         name: as in the results.
-        pillow_name: what Pillow calls it.
-        describe: given whether the search is quick, tells in whole sentences of library, version, settings, and how
-            payload bytes are counted.
-        options: what Pillow's `save` is given for a trial.
-        payload_bytes: bytes of a file without its container, or None where that means nothing.
         modes: all of them are tried.
         qualities: from the smallest files to the largest.
         has_thorough: whether the encoder can take more time over what the search has found.
-        setting: a trial's settings as the format's own tools name them.
-        plugin: module that brings the format to Pillow; empty where Pillow has it.
-        plugin_needed: sentence that says so where the module is missing.
+        smallest_side: in pixels, that the encoder takes.
     """
 
-    name: str
-    pillow_name: str
-    describe: Callable[[bool], str]
-    options: Callable[[Trial], dict[str, Any]]
-    payload_bytes: Callable[[bytes], int | None]
-    modes: tuple[str, ...] = ("",)
-    qualities: range = range(101)
-    has_thorough: bool = False
-    setting: Callable[[Trial], str] = lambda trial: " ".join(filter(None, (f"q{trial.quality}", trial.mode)))
-    plugin: str = ""
-    plugin_needed: str = ""
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def modes(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    @property
+    def qualities(self) -> range: ...  # noqa: D102
+
+    @property
+    def has_thorough(self) -> bool: ...  # noqa: D102
+
+    @property
+    def smallest_side(self) -> int: ...  # noqa: D102
+
+    def prepare(self) -> None:
+        """Makes the format ready to use; raises PackageMissing where something is not installed."""
+        ...
+
+    def describe(self, quick: bool, /) -> str:
+        """Library, version, settings, and how payload bytes are counted, in whole sentences."""
+        ...
 
     def encode(self, image: Image.Image, trial: Trial) -> bytes:
         """The file of a small picture."""
-        stream = io.BytesIO()
-        image.save(stream, self.pillow_name, **self.options(trial))
-        return stream.getvalue()
+        ...
+
+    def decode(self, data: bytes) -> Image.Image:
+        """The RGB picture in a file."""
+        ...
+
+    def payload_bytes(self, data: bytes, /) -> int | None:
+        """Bytes of a file without its container, or None where that means nothing."""
+        ...
+
+    def setting(self, trial: Trial, /) -> str:
+        """A trial's settings as the format's own tools name them."""
+        ...
 
 
 class PrescaledCodec:
@@ -98,15 +107,14 @@ class PrescaledCodec:
             quick: tries fewer sizes, and lets no encoder take more time.
 
         Raises:
-            PackageMissing: the format's plugin is not installed.
+            PackageMissing: something that the format needs is not installed.
         """
-        if format.plugin:
-            require(format.plugin_needed, "bench", format.plugin)
-            import_module(format.plugin)
+        format.prepare()
         self.format, self.name = format, format.name
         self.series: tuple[Series, ...] = (Series(format.name),)
         self.points = tuple(map(str, rungs))
-        self.prescales = QUICK_PRESCALES if quick else PRESCALES
+        sides = QUICK_PRESCALES if quick else PRESCALES
+        self.prescales = tuple(side for side in sides if side >= format.smallest_side)
         self.quick = quick
         self._search: _Search | None = None
 
@@ -130,7 +138,7 @@ class PrescaledCodec:
     def _coded(self, pixels: Pixels, trial: Trial) -> Coded:
         """Encodes and decodes a trial once more, timed."""
         data, encode_seconds = timed(lambda: self.format.encode(shrunk(pixels, trial.prescale), trial))
-        decoded, decode_seconds = timed(lambda: enlarged(data, pixels.shape[0]))
+        decoded, decode_seconds = timed(lambda: enlarged(self.format.decode(data), pixels.shape[0]))
         return Coded(
             series=self.series[0],
             data=data,
@@ -222,7 +230,7 @@ class _Search:
     def _squared_error(self, trial: Trial, side: int) -> float:
         """Mean squared error of a trial, compared at some side."""
         reference = self._reference if side == RANKING_SIDE else self.pixels
-        return squared_error(enlarged(self._file(trial), side), reference)
+        return squared_error(enlarged(self._format.decode(self._file(trial)), side), reference)
 
 
 def shrunk(pixels: Pixels, side: int) -> Image.Image:
@@ -230,10 +238,9 @@ def shrunk(pixels: Pixels, side: int) -> Image.Image:
     return Image.fromarray(pixels).resize((side, side), Image.Resampling.LANCZOS)
 
 
-def enlarged(data: bytes, side: int) -> Pixels:
-    """A picture file's pixels at a side, Lanczos: uint8 `[side, side, 3]`."""
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS))
+def enlarged(image: Image.Image, side: int) -> Pixels:
+    """A picture's pixels at a larger side, Lanczos: uint8 `[side, side, 3]`."""
+    return np.asarray(image.resize((side, side), Image.Resampling.LANCZOS))
 
 
 def squared_error(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from grain_codec.benchmarks.codecs.face_codec import FaceCodec
 from grain_codec.benchmarks.codecs.ordinary import ORDINARY_FORMATS
 from grain_codec.benchmarks.codecs.placeholders import Bicubic16, BlurHash
-from grain_codec.benchmarks.codecs.prescaled import PrescaledCodec
+from grain_codec.benchmarks.codecs.prescaled import ImageFormat, PrescaledCodec
+from grain_codec.benchmarks.codecs.vvc import Vvc, VvcImplied
 from grain_codec.benchmarks.metrics.metric_set import choose_metrics
 from grain_codec.benchmarks.packages import PackageMissing
 from grain_codec.errors import GrainError
@@ -15,7 +16,8 @@ from grain_codec.settings import DEFAULT_MODEL
 from grain_codec.weights import find_model, read_model
 
 PLACEHOLDERS = {Bicubic16.name: Bicubic16, BlurHash.name: BlurHash}
-CODECS = (Bicubic16.name, *ORDINARY_FORMATS, BlurHash.name, DEFAULT_MODEL)
+FORMATS: dict[str, ImageFormat] = {**ORDINARY_FORMATS, Vvc.name: Vvc(), VvcImplied.name: VvcImplied()}
+CODECS = (Bicubic16.name, *FORMATS, BlurHash.name, DEFAULT_MODEL)
 """Names that a run can be asked for; other models are given by their weights files."""
 
 DEFAULT_SIZE = 1024
@@ -113,8 +115,8 @@ def make_codec(plan: Plan, name: str) -> FaceCodec:
         PackageMissing: it needs a package that is not installed.
         WrongModel: its weights are not usable.
     """
-    if name in ORDINARY_FORMATS:
-        return PrescaledCodec(ORDINARY_FORMATS[name], plan.rungs, plan.quick)
+    if name in FORMATS:
+        return PrescaledCodec(FORMATS[name], plan.rungs, plan.quick)
     if name in PLACEHOLDERS:
         return PLACEHOLDERS[name]()
     from grain_codec.benchmarks.codecs.model import ModelCodec

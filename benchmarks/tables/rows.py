@@ -29,7 +29,7 @@ class Series:
     """What is compared with others: a codec, and of a model one output at one effort.
 
     Attributes:
-        codec: jpeg, webp, avif, jpegxl, jpeg2000, bicubic16, blurhash, or a model's name.
+        codec: jpeg, webp, avif, jpegxl, jpeg2000, heic, vvc, vvc-implied, bicubic16, blurhash, or a model's name.
         output: of a model: rescaled, fused or prior; empty for other codecs.
         effort: of a model's search; None for other codecs.
     """

@@ -56,6 +56,9 @@ NAMES = {
     "avif": "AVIF",
     "jpegxl": "JPEG XL",
     "jpeg2000": "JPEG 2000",
+    "heic": "HEIC",
+    "vvc": "VVC",
+    "vvc-implied": "VVC, headers implied",
     "bicubic16": "bicubic 16x16",
     "blurhash": "BlurHash",
 }
