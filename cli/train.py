@@ -126,6 +126,7 @@ def finetune(context: click.Context, **options: Any) -> None:
     "face-1024 without --data: how much is kept of what the fusion adds to `rescaled`.",
     type=click.FloatRange(0, 1),
 )
+@click.option("--drawing-from", metavar="MODEL", help="face-1024 with --data: weights to take prior and fusion from.")
 @click.option("--origin", default="", help="A sentence on where the weights come from, kept in the file.")
 @device_option
 def export(model: str, **options: Any) -> None:

@@ -155,6 +155,7 @@ class ExportSettings:
     checkpoint: Path | None = None
     faces: int = 3600
     strength: float = 1.0
+    drawing_from: str | None = None
     origin: str = ""
     device: str = "auto"
 

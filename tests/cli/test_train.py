@@ -15,6 +15,7 @@ from PIL import Image
 from grain_codec.cli.train import main
 from grain_codec.codec import load_model
 from grain_codec.settings import EncodeSettings
+from grain_codec.weights import find_model, read_model
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,28 @@ def test_trained_weights_encode_a_face(checkpoint: Path, folder: Path, face: np.
     codec = load_model(str(weights), "cpu")
     decoded = codec.decode(codec.encode(face, EncodeSettings(quality=4)))
     assert np.abs(decoded.astype(int) - face).mean() < 20
+
+
+def test_an_export_can_take_prior_and_fusion_along(checkpoint: Path, folder: Path, tmp_path: Path):
+    exported = [
+        "export",
+        "--data",
+        str(folder),
+        "--checkpoint",
+        str(checkpoint),
+        "-o",
+        str(tmp_path),
+        "--device",
+        "cpu",
+    ]
+    ended = CliRunner().invoke(main, [*exported, "--drawing-from", "face-1024"])
+    assert ended.exit_code == 0, ended.output
+    (weights,) = tmp_path.glob("face-1024-*.safetensors")
+    taken, former = (read_model(path) for path in (weights, find_model("face-1024")))
+    assert load_model(str(weights), "cpu").outputs == ("fused", "rescaled", "prior")
+    assert all(
+        np.array_equal(taken.tensors[name], former.tensors[name]) for name in former.tensors if ".prior." in name
+    )
 
 
 def test_training_goes_on_from_shipped_weights(folder: Path, tmp_path: Path):

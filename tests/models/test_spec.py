@@ -32,12 +32,12 @@ def test_round_trip(spec: Spec):
     assert type(spec).from_json(spec.to_json()) == spec
 
 
-def test_the_json_of_the_first_weights_stays_what_it_was():
-    """It is part of their fingerprint."""
+def test_the_json_of_the_default_sizes_stays_what_it_was():
+    """It is part of the fingerprint of weights that have them."""
     assert Face1024Spec().to_json() == (
         '{"coarsest_step":2.0,"detail_components":40,"enhancement_blocks":4,"enhancement_width":64,'
-        '"fine_qualities":48,"image_size":1024,"name":"face-1024","neighbour_components":12,"position_channels":16,'
-        '"predictor_blocks":2,"predictor_width":128,"quality_levels":[8,12,16,20,23,26,29,33],"steps_per_octave":16,'
+        '"fine_qualities":80,"image_size":1024,"name":"face-1024","neighbour_components":12,"position_channels":16,'
+        '"predictor_blocks":2,"predictor_width":128,"quality_levels":[0,8,14,19,24,33,47,76],"steps_per_octave":16,'
         '"thumbnail_components":448,"thumbnail_step_ratio":0.125,"view_size":128}'
     )
 
@@ -93,7 +93,7 @@ def test_an_unknown_family_is_refused(family: object):
         (Face1024Spec(), "coarsest_step", float("nan")),
         (Face1024Spec(), "thumbnail_step_ratio", float("inf")),
         (Face1024Spec(), "quality_levels", []),
-        (Face1024Spec(), "quality_levels", [48]),
+        (Face1024Spec(), "quality_levels", [80]),
         (Face1024Spec(), "quality_levels", [1.5]),
         (Face1024Spec(), "quality_levels", list(range(40))),
         (Face1024Spec(), "name", "../../.ssh/id"),

@@ -26,7 +26,7 @@ from grain_codec.training.runs.stage_run import StageRun, Tell
 from grain_codec.training.settings import ExportSettings, LossSettings, ModuleFiles, RunSettings, UnusableSettings
 from grain_codec.training.stages import STAGES
 from grain_codec.training.state_files import load_averaged, load_module
-from grain_codec.weights import network_tensors, read_model, write_model
+from grain_codec.weights import find_model, network_tensors, read_model, write_model
 
 _DRAWING = tuple(f"networks.{name}." for name in FILE_NAMES)
 
@@ -74,7 +74,7 @@ def _export_rescaling(spec: Face1024Spec, settings: ExportSettings, tell: Tell) 
             raise UnusableSettings("face-1024 needs --checkpoint or --exp-dir.")
         checkpoint = exp_dir / "rescaling" / "state.pt"
     device = pick_device(settings.device)
-    networks = Face1024(spec)
+    networks = Face1024(replace(spec, drawing=None))
     load_averaged(RescalingObjective(networks.rescaling), checkpoint)
     # The tables are fitted to what the weights say after they have been stored in float16.
     networks = networks.half().float().to(device).eval()
@@ -86,6 +86,12 @@ def _export_rescaling(spec: Face1024Spec, settings: ExportSettings, tell: Tell) 
     tensors = network_tensors(networks)
     tensors.update({f"tables.{name}": value for name, value in vars(tables).items()})
     tensors["tables.thumbnail_steps"] = thumbnail_steps(spec)
+    if settings.drawing_from is not None:
+        former = read_model(find_model(settings.drawing_from))
+        spec = replace(spec, drawing=Face1024Spec.from_json(former.spec.to_json()).drawing)
+        tensors.update({name: tensor for name, tensor in former.tensors.items() if name.startswith(_DRAWING)})
+    else:
+        spec = replace(spec, drawing=None)
     return write_model(settings.output_dir, spec, tensors, settings.origin)
 
 
