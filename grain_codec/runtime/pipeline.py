@@ -27,18 +27,18 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Read(Generic[Input, Kept]):
-    """What reading a source gives."""
+    """The result of reading one source."""
 
-    input: Input  # What is computed with, in this process.
-    kept: Kept  # What the writing of the result needs besides the result.
+    input: Input  # The input of the computation, which runs in this process.
+    kept: Kept  # The data that writing needs besides the result.
 
 
 @dataclass(frozen=True)
 class Finished(Generic[Source]):
-    """What became of one source."""
+    """The outcome of one source."""
 
-    source: Source  # What was given for it.
-    result: Any = None  # What was computed, or, where there is a `write`, what that returned; None after an error.
+    source: Source  # The source as the caller gave it.
+    result: Any = None  # The computed result, or the return value of `write` if there is one; None after an error.
     error: Exception | None = None  # Why there is no result.
 
 

@@ -111,7 +111,7 @@ class Bisection:
 
     @property
     def ended(self) -> bool:
-        """Whether there is nothing left to try."""
+        """Tells whether there is nothing left to try."""
         return self._lowest > self._highest
 
     def take(self, symbols: Face1024Symbols, payload: Payload) -> None:
