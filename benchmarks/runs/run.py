@@ -52,7 +52,7 @@ def measure(
 
     Raises:
         OtherSettings: the folder holds a run with other settings.
-        GrainError: a codec cannot be had, or the worker processes die whatever they do.
+        GrainError: a codec is not available, or the worker processes keep dying.
     """
     started = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)

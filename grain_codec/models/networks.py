@@ -1,4 +1,4 @@
-"""Which pictures a model's modules can draw: `fused`, `rescaled` and `prior`, with the paper's names."""
+"""The pictures that a model's modules can draw: `fused`, `rescaled` and `prior`, with the paper's names."""
 
 from abc import abstractmethod
 

@@ -44,7 +44,7 @@ class Finished(Generic[Source]):
 
 @dataclass
 class _Entry(Generic[Source]):
-    """One source on its way: what was read and computed of it, or why it failed."""
+    """One source in progress: the data read and computed from it, or the reason why it failed."""
 
     source: Source
     kept: Any = None
@@ -94,7 +94,7 @@ class Pipeline:
             write: writes a result, as soon as it is there and in whatever order; None yields the results themselves.
 
         Raises:
-            PoolBroken: the workers die whatever they do.
+            PoolBroken: the workers keep dying.
         """
         ahead = in_order(self.executor, read, sources, READ_AHEAD * self.batch_size)
         computed = self._computed(ahead, start)

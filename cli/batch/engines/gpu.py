@@ -53,7 +53,7 @@ def run_on_gpu(
 
     Raises:
         RunImpossible: the model cannot be loaded or draw the picture, the GPU has no memory for one face, or the
-            workers die whatever they do.
+            workers keep dying.
     """
     from torch import OutOfMemoryError
 
