@@ -1,4 +1,4 @@
-"""What each part of a model brings: the paper's plain LR image, then every picture that models draw of a file.
+"""Measures what each part of a model brings: the paper's plain LR image, then every picture that models draw of a file.
 
     python -m grain_codec.benchmarks.ablation FACES -m after-stage-3.safetensors -m face-1024 --max-bytes 384
 

@@ -27,7 +27,7 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 @dataclass(frozen=True)
 class Example:
-    """One face of the demo: original, its file, LR image and picture, and what WebP makes of as many bytes."""
+    """One face of the demo: the original, its file, LR image and picture, and a WebP of at most as many bytes."""
 
     name: str
     original: Pixels
@@ -43,7 +43,7 @@ class Example:
         return f"{self.name:16} {len(self.data):5}  {lr_psnr:8.2f}  {psnr(self.decoded, self.original):7.2f}  {webp}"
 
     def tiles(self) -> list[Tile]:
-        """Original, LR image, decoded, WebP of at most as many bytes."""
+        """The tiles of the face: original, LR image, decoded face, and WebP of at most as many bytes."""
         blank = Tile(np.full_like(self.original, 255), "no WebP is as small")
         return [
             Tile(self.original, "original"),

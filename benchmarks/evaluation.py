@@ -41,7 +41,7 @@ TableRow = dict[str, str | float]
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationSettings:
-    """What a user asks of the test of a model.
+    """The settings of the test of a model, as a user gives them.
 
     Attributes:
         faces: folders of faces, tar shards or images.
@@ -123,7 +123,7 @@ def _tested_codec(settings: EvaluationSettings) -> Codec:
 
 
 def _pictures(codec: Codec, face: Pixels, settings: EvaluationSettings) -> Pictures:
-    """What comes back of a face's symbols at a quality level."""
+    """The LR image and every picture that the model draws from a face's symbols at the chosen quality level."""
     levels = codec.spec.quality_levels
     symbols = codec.analyse(face, levels[min(settings.quality or DEFAULT_QUALITY, len(levels)) - 1])
     found = {LR_IMAGE: codec.files.coder.to_lr_image(symbols)}
@@ -132,7 +132,7 @@ def _pictures(codec: Codec, face: Pixels, settings: EvaluationSettings) -> Pictu
 
 @torch.inference_mode()
 def _official_pictures(codec: Codec, face: Pixels) -> Pictures:
-    """What the published test program makes of a face."""
+    """The pictures that the published test program draws of a face."""
     drawn = codec.networks.official_pictures(_to_tensor(face, codec.device))
     if drawn is None:
         raise UnusableSettings("--official-quirks are those of grain-2022.")
@@ -153,7 +153,7 @@ def _file_names(faces: FaceSet) -> Iterator[str]:
 
 
 def _write_pictures(settings: EvaluationSettings, name: str, face: Pixels, pictures: Pictures) -> None:
-    """One PNG a picture, each kind in a folder of its own, and all of them side by side."""
+    """Writes one PNG for each picture, each kind in its own folder, and one that shows all of them side by side."""
     scale = len(face) // len(pictures[LR_IMAGE])
     enlarged = pictures[LR_IMAGE].repeat(scale, 0).repeat(scale, 1)
     large = [face, enlarged, *(pictures[kind] for kind in PICTURES if kind in pictures)]

@@ -25,11 +25,11 @@ from grain_codec.formats.images.contact_sheet import Tile, contact_sheet
 
 @dataclass(frozen=True)
 class Figures:
-    """How near a face came back.
+    """The distances of a decoded face to its original.
 
     Attributes:
-        psnr: of the first output, in dB.
-        identity: distance of the last output to the original; None where no face is found in the original.
+        psnr: the PSNR of the first output, in dB.
+        identity: the identity distance of the last output to the original; None where no face is found in the original.
     """
 
     name: str
@@ -38,21 +38,21 @@ class Figures:
 
 
 def figures_of(name: str, original: Pixels, coded: Sequence[Coded]) -> Figures:
-    """Those of a face uint8 `[S, S, 3]` and what a model made of it."""
+    """The figures of a face uint8 `[S, S, 3]` and of the pictures that a model drew of it."""
     face = identity.OriginalFace(original)
     distance = face.distance(coded[-1].pixels) if face.found else None
     return Figures(name, psnr(coded[0].pixels, original), distance)
 
 
 def worst(figures: Sequence[Figures], count: int) -> list[Figures]:
-    """As many as `count` faces of the lowest PSNR, then as many others that are least the same person."""
+    """At most `count` faces of the lowest PSNR, then at most `count` others of the largest identity distance."""
     by_psnr = sorted(figures, key=lambda face: face.psnr)[:count]
     others = [face for face in figures if face not in by_psnr and face.identity is not None]
     return by_psnr + sorted(others, key=lambda face: -(face.identity or 0))[:count]
 
 
 def tiles_of(figures: Figures, original: Pixels, coded: Sequence[Coded], webp: Sequence[Coded]) -> list[Tile]:
-    """Original, LR image, every output, WebP."""
+    """The tiles of one face: the original, the LR image, every output and WebP."""
     captions = [f"{each.series.output}, {len(each.data)} bytes" for each in coded]
     captions[0] += f", {figures.psnr:.1f} dB"
     captions[-1] += ", no face found" if figures.identity is None else f", identity {figures.identity:.2f}"

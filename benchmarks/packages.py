@@ -12,7 +12,7 @@ class PackageMissing(GrainError):
 
 
 def installed(*packages: str) -> bool:
-    """Whether all of the packages can be imported; none of them is."""
+    """Tells whether all of the packages can be imported, without importing any of them."""
     return all(find_spec(package) is not None for package in packages)
 
 
@@ -21,7 +21,7 @@ def require(reason: str, extra: str, *packages: str) -> None:
 
     Args:
         reason: what needs them, as the beginning of a sentence.
-        extra: of this project, which installs them.
+        extra: the extra of this project that installs them.
 
     Raises:
         PackageMissing: one of them is not installed.

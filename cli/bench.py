@@ -101,7 +101,7 @@ def main(
 def _prepared(
     folder: Path, anchor: str, models: tuple[str, ...], **choices: Any
 ) -> tuple[Plan, list[FaceFile], list[str]]:
-    """What is to be measured, on which faces, and what readers of the report should know of it."""
+    """The plan of the run, the faces to measure, and the warnings for readers of the report."""
     from grain_codec.benchmarks.runs.faces import usable_faces
     from grain_codec.benchmarks.runs.plan import QUICK_FACES, Plan, complete
 

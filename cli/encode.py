@@ -18,7 +18,7 @@ from grain_codec.version import VERSION
 
 PROGRAM = "grain-encode"
 SUFFIXES = {"grain": ".grain", "png": ".grain.png"}
-"""What the names of outputs end in, by carrier."""
+"""The suffix of the outputs' names, by carrier."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=shared.BATCH_EPILOG)

@@ -18,7 +18,7 @@ PROGRAM = "grain-weights"
 EXIT_FAILED = 1
 
 Rows = dict[str, Any]
-"""What there is to say of a weights file, by label."""
+"""The description of a weights file: values by label."""
 
 
 @contextmanager

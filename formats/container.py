@@ -75,7 +75,7 @@ PARAMETERS = (
     Field("fine quality", 8),
     Field("fingerprint", 8 * FINGERPRINT_BYTES, as_bytes=True),
 )
-"""What a decoder must know before it reads the payload; the PNG carrier stores the same bytes."""
+"""The fields that a decoder must know before it reads the payload; the PNG carrier stores the same bytes."""
 
 HEADER = (Field("magic", 8 * len(MAGIC), as_bytes=True), *PARAMETERS)
 CHUNK_HEAD = (Field("tag", 8),)
@@ -94,7 +94,7 @@ MOST_FILE = OVERHEAD + 2 + MOST_PAYLOAD + MOST_CHUNK_BYTES
 
 @dataclass(frozen=True)
 class Parameters:
-    """What a decoder must know before it reads the payload."""
+    """The parameters that a decoder must know before it reads the payload."""
 
     fine_quality: int  # 0 to 255.
     fingerprint: bytes  # FINGERPRINT_BYTES bytes that name the weights.
@@ -127,7 +127,7 @@ class Parameters:
 
 @dataclass(frozen=True)
 class StoredFace:
-    """What a .grain file holds."""
+    """The content of a .grain file."""
 
     fine_quality: int  # 0 to 255; the model says which of them it knows.
     fingerprint: bytes  # FINGERPRINT_BYTES bytes that name the weights.

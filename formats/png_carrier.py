@@ -70,13 +70,13 @@ _CHUNK_ORDER = re.compile(b"IHDR~(?: PLTE~)?(?: tRNS~)?(?: IDAT)+~ IEND".replace
 
 @dataclass(frozen=True)
 class Carrier:
-    """What a carrier image holds."""
+    """The content of a carrier image."""
 
     pixels: npt.NDArray[np.uint8]  # `[16, 16, 3]`, RGB.
     fine_quality: int | None  # 0 to 255; None where the private chunk is missing.
     fingerprint: bytes | None  # 3 bytes that name the weights; None where the private chunk is missing.
     chunks: tuple[Chunk, ...] = ()  # EXIF and XMP, as a .grain file has them.
-    tail: bytes = b""  # What the payload has beyond the LR image; at most MOST_PAYLOAD bytes.
+    tail: bytes = b""  # The payload without the LR image's part; at most MOST_PAYLOAD bytes.
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class _PngChunk:
 
 @dataclass(frozen=True)
 class _Layout:
-    """How a PNG of 16x16 pixels stores them."""
+    """The way in which a PNG stores its 16x16 pixels."""
 
     colour_type: int
     depth: int
@@ -109,7 +109,7 @@ class _Layout:
 
 
 def is_png(data: bytes) -> bool:
-    """Whether the data starts as every PNG does."""
+    """Tells whether the data starts with the PNG signature."""
     return data.startswith(SIGNATURE)
 
 

@@ -35,13 +35,13 @@ Chunks = tuple[Chunk, ...]
 
 @dataclass(frozen=True)
 class FaceFile:
-    """What one file holds."""
+    """The symbols, payload and metadata of one file."""
 
-    symbols: Symbols  # Of the face.
-    # What the symbols are coded as; None where the LR image of a carrier holds the symbols themselves.
+    symbols: Symbols  # The face's symbols.
+    # The coded symbols; None where the LR image of a carrier holds the symbols themselves.
     payload: Payload | None
     carrier: str  # "grain" or "png".
-    chunks: Chunks  # What travels along.
+    chunks: Chunks  # The metadata in the file.
     data: bytes  # The file's bytes.
 
 
@@ -85,7 +85,7 @@ class FileCodec:
         return self.coder.to_lr_image(face.symbols, face.payload)
 
     def describe(self, face: FaceFile) -> Rows:
-        """What there is to say of a file."""
+        """The description of a file: values by label."""
         payload = face.payload or self.coder.encode(face.symbols)
         rows: Rows = {
             "format": "16x16 PNG carrier" if face.carrier == "png" else ".grain",
@@ -217,7 +217,7 @@ def load_model(name: str = DEFAULT_MODEL, device: str = "auto", precision: str =
 
 @lru_cache(maxsize=4)
 def file_codec(model: str = DEFAULT_MODEL) -> FileCodec:
-    """What reads and writes the files of a model, without any network; see `load_model`."""
+    """The object that reads and writes the files of a model without any network; see `load_model`."""
     return FileCodec(read_model(find_model(model)))
 
 
@@ -228,13 +228,13 @@ def low_resolution_image(data: bytes, model: str = DEFAULT_MODEL, fine_quality: 
 
 
 def describe(data: bytes, model: str = DEFAULT_MODEL, fine_quality: int | None = None) -> Rows:
-    """What a file says of itself, read down to its last symbol and without any network; see `FileCodec.read`."""
+    """The description of a file, which is decoded in full but without any network; see `FileCodec.read`."""
     files = file_codec(model)
     return files.describe(files.read(data, fine_quality))
 
 
 def read_chunks(data: bytes) -> Chunks:
-    """What travels along in a file of either kind, without a model. Raises GrainError for a damaged or foreign file."""
+    """The metadata in a file of either kind; needs no model. Raises GrainError for a damaged or foreign file."""
     if png_carrier.is_png(data):
         return png_carrier.unpack(data).chunks
     return container.unpack(data).chunks

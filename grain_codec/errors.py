@@ -1,4 +1,4 @@
-"""What can go wrong with a user's input, and how a message shows it; the text of each error is meant for that user."""
+"""The errors that a user's input can cause, and how messages show them; each error's text is meant for that user."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def reason_of(error: BaseException, name: str) -> str:
     """An error's text as one short line that follows the name of a file.
 
     Args:
-        error: of any kind; the kinds that are neither ours nor the operating system's are named.
+        error: any error; its kind is named if it is neither ours nor the operating system's.
         name: is left out where the text begins with it.
     """
     text = (isinstance(error, OSError) and error.strerror) or str(error)

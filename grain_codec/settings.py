@@ -1,4 +1,4 @@
-"""What a user can choose: defaults, choices, and the settings that travel from the command line to the encoder.
+"""The settings of users: defaults, choices, and the objects that carry settings from the command line to the encoder.
 
 This module imports neither torch nor numpy, so that every `--help` answers at once.
 """
@@ -28,17 +28,17 @@ class Chunk:
 
     @property
     def critical(self) -> bool:
-        """Whether a reader that does not know the tag must refuse the file."""
+        """Tells whether a reader that does not know the tag must refuse the file."""
         return bool(self.tag & 1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelChoice:
-    """Which model runs where. Raises ValueError for a precision that there is not."""
+    """The choice of a model, a device and a precision. Raises ValueError for an unknown precision."""
 
     name: str = DEFAULT_MODEL  # A model that is shipped or in the user's folder, or the path of a weights file.
     device: str = "auto"  # "auto" takes a GPU when there is one; otherwise what torch calls the device.
-    # What networks compute in, one of PRECISIONS; "auto" is float32 on a CPU, and on a GPU what suits the model.
+    # The type that networks compute in, one of PRECISIONS; "auto" is float32 on a CPU and up to the model on a GPU.
     precision: str = "auto"
 
     def __post_init__(self) -> None:
@@ -48,7 +48,7 @@ class ModelChoice:
 
 @dataclass(frozen=True, kw_only=True)
 class EncodeSettings:
-    """What is asked of the file of one face. Raises ValueError for a setting that is out of range.
+    """The settings for encoding one face. Raises ValueError for a setting that is out of range.
 
     A model of the published kind has one quality and nothing to search for, so `quality` and `effort` change nothing
     there.
@@ -71,7 +71,7 @@ class EncodeSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DecodeSettings:
-    """What is asked of the picture of one file."""
+    """The settings for decoding one file."""
 
     output: str | None = None  # One of OUTPUTS that the model can draw; None means the first.
-    fine_quality: int | None = None  # Of a PNG carrier that has lost its private chunk; ignored otherwise.
+    fine_quality: int | None = None  # For a PNG carrier that has lost its private chunk; ignored otherwise.

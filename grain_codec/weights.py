@@ -82,7 +82,7 @@ class ModelFile:
             raise WrongModel(f"encoded with the weights {fingerprint.hex()}, and {ours}")
 
     def coder(self) -> Coder[Any]:
-        """What goes between symbols and bytes, without torch. Raises WrongModel where a table is not usable."""
+        """The coder between symbols and bytes, without torch. Raises WrongModel where a table is not usable."""
         try:
             return family_of(self.spec).coder(self.spec, self.tensors)
         except WrongModel as error:

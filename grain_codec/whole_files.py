@@ -148,7 +148,7 @@ def _remove_if_abandoned(path: str, before: float) -> bool:
 
 
 def _is_locked(descriptor: int, written: float) -> bool:
-    """Whether a living process holds the file; guessed from its age where there are no locks."""
+    """Tells whether a live process holds the file; guesses from the file's age where the system has no locks."""
     if fcntl is None:
         return False
     try:

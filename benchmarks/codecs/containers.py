@@ -1,4 +1,4 @@
-"""How much of a WebP, AVIF or HEIC file is picture, for those who embed pictures and need no container."""
+"""The size of the picture in a WebP, AVIF or HEIC file, for users who embed pictures and need no container."""
 
 from __future__ import annotations
 

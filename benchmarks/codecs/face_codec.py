@@ -1,4 +1,4 @@
-"""What every codec in a comparison does: files under a byte cap, and the points of its rate-distortion curve."""
+"""The interface of every codec in a comparison: files under a byte cap, and the points of a rate-distortion curve."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 REPEATS = 3
 SECONDS_FOR_REPEATS = 0.01
-"""What takes longer is timed once: a report shows the median over its faces."""
+"""A call that takes longer is timed only once, because a report shows the median over its faces."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class Coded:
     """A face after encoding and decoding.
 
     Attributes:
-        series: the codec, and of a model the output and the effort.
+        series: the codec, with the output and the effort if it is a model.
         data: the whole file.
         pixels: uint8 `[S, S, 3]`, decoded and drawn at the face's own size.
         setting: the codec's settings for this file.
-        payload_bytes: of the file without its container; None where that means nothing.
+        payload_bytes: bytes of the file without its container; None where the file has no such part.
         prescale: side in pixels at which the face was encoded; None where it was not shrunk first.
         low_resolution: uint8 `[16, 16, 3]`, a model's LR image.
         encode_seconds, decode_seconds: from full-size pixels to bytes and back.

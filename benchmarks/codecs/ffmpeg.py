@@ -10,7 +10,7 @@ from grain_codec.benchmarks.packages import PackageMissing, require
 from grain_codec.errors import GrainError
 
 SECONDS = 300
-"""How long one picture may take before the program is ended."""
+"""One picture may take so long; then the program is ended."""
 
 
 class FFmpegFailed(GrainError):
@@ -32,7 +32,7 @@ def require_ffmpeg(codec: str, encoder: str, decoder: str) -> None:
     for kind, name in (("encoders", encoder), ("decoders", decoder)):
         if name not in _listed(program, kind):
             reason = f"{codec} needs an FFmpeg with the {kind.removesuffix('s')} {name}, which {program} has not"
-            raise PackageMissing(f"{reason}; leave IMAGEIO_FFMPEG_EXE unset, or name another program there")
+            raise PackageMissing(f'{reason}: pip install --upgrade "grain-codec[bench]", without IMAGEIO_FFMPEG_EXE')
 
 
 def ffmpeg_program(codec: str) -> str:
@@ -50,13 +50,13 @@ def ffmpeg_program(codec: str) -> str:
 
 
 def ffmpeg_version(codec: str) -> str:
-    """What the program calls itself, such as `7.1`."""
+    """The version that the program names, such as `7.1`."""
     words = _run(codec, ["-version"], b"").decode("utf-8", "replace").split()
     return words[words.index("version") + 1] if "version" in words else "of unknown version"
 
 
 def run_ffmpeg(codec: str, arguments: Sequence[str], data: bytes) -> bytes:
-    """What FFmpeg writes to its standard output, `pipe:1`, when it reads `data` from `pipe:0`.
+    """Runs FFmpeg on `data`, which it reads from `pipe:0`, and returns the bytes that it writes to `pipe:1`.
 
     Raises:
         FFmpegFailed: it ended with an error, wrote nothing, could not be started or took too long.

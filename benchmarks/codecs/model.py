@@ -25,8 +25,8 @@ class ModelCodec:
 
         Args:
             model: a shipped model, or the path of a weights file.
-            name: what results call it.
-            efforts: of the search; all of them are measured.
+            name: the model's name in the results.
+            efforts: the efforts of the search; all of them are measured.
             device: as `load_model` takes it.
 
         Raises:
@@ -60,7 +60,7 @@ class ModelCodec:
         return self._coded(pixels, [EncodeSettings(max_bytes=max_bytes, effort=effort) for effort in self.efforts])
 
     def _coded(self, pixels: Pixels, choices: list[EncodeSettings], point: str = "") -> list[Coded]:
-        """What a face becomes with each of some settings, in each output."""
+        """Encodes a face with each of the settings and decodes every file to each output."""
         found: list[Coded] = []
         for settings in choices:
             try:
@@ -71,7 +71,7 @@ class ModelCodec:
         return found
 
     def _decoded(self, data: bytes, encode_seconds: float, effort: int, point: str) -> Iterator[Coded]:
-        """All outputs of a file."""
+        """Decodes a file to each of the outputs."""
         files = self._codec.files
         face, read_seconds = timed(partial(files.read, data))
         low_resolution = files.lr_image(face)

@@ -1,4 +1,4 @@
-"""What every codec should beat: 16x16 samples as they are, and a hash that shows a blur while a page loads."""
+"""The codecs that every other should beat: plain 16x16 samples, and a hash that shows a blur while a page loads."""
 
 from __future__ import annotations
 

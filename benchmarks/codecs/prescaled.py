@@ -34,8 +34,8 @@ class Trial:
 
     Attributes:
         prescale: side in pixels.
-        mode: of the format, such as its chroma sampling.
-        quality: of the format.
+        mode: the format's mode, such as its chroma sampling.
+        quality: the format's quality setting.
         thorough: whether the encoder may take more time.
     """
 
@@ -49,11 +49,11 @@ class ImageFormat(Protocol):
     """A format of picture files, as one library writes and reads it.
 
     Attributes:
-        name: as in the results.
+        name: the format's name in the results.
         modes: all of them are tried.
         qualities: from the smallest files to the largest.
         has_thorough: whether the encoder can take more time over what the search has found.
-        smallest_side: in pixels, that the encoder takes.
+        smallest_side: the smallest side that the encoder takes, in pixels.
     """
 
     @property
@@ -152,7 +152,7 @@ class PrescaledCodec:
 
 
 class _Search:
-    """All that is known of one face's files; what was encoded for one cap is used for the next."""
+    """The search over one face's files; files that were encoded for one cap are used again for the next."""
 
     def __init__(self, codec: PrescaledCodec, pixels: Pixels):
         self.pixels = pixels

@@ -33,7 +33,7 @@ _LANDMARKS = "shape_predictor_5_face_landmarks.dat"
 
 
 def available() -> bool:
-    """Whether the extra is installed; imports nothing."""
+    """Tells whether the extra is installed, without importing anything."""
     return installed(*PACKAGES)
 
 
@@ -54,7 +54,7 @@ def describe() -> str:
 
 @dataclass(frozen=True)
 class _Loaded:
-    """What dlib finds faces, their landmarks and their descriptors with."""
+    """The dlib models that find faces, their landmarks and their descriptors."""
 
     detector: Any
     predictor: Any
@@ -83,7 +83,7 @@ class OriginalFace:
         return np.array(_loaded().recogniser.compute_face_descriptor(self._chip(pixels)))
 
     def _chip(self, pixels: Pixels) -> Pixels:
-        """What the recogniser sees, uint8 `[150, 150, 3]`."""
+        """The crop that the recogniser sees, uint8 `[150, 150, 3]`."""
         if self._landmarks is None:
             side = pixels.shape[0]
             left, right, top, bottom = (round(side * part) for part in (*CHIP_COLUMNS, *CHIP_ROWS))

@@ -108,7 +108,7 @@ class Original:
 
     @property
     def face_found(self) -> bool:
-        """Whether the identity metric saw a face; true where it was not asked for."""
+        """Tells whether the identity metric found a face; it is true where that metric was not asked for."""
         return self._face is None or self._face.found
 
     def measure(self, decoded: Pixels, low_resolution: Pixels | None = None) -> dict[str, float]:
@@ -139,7 +139,7 @@ def _perceptual_distance(weights: tuple[str, ...]) -> tuple[PerceptualDistance, 
 
 
 def _features(perceptual: PerceptualDistance, pixels: Pixels) -> list[Tensor]:
-    """What LPIPS compares of a picture uint8 `[S, S, 3]`."""
+    """The feature maps that LPIPS compares, of a picture uint8 `[S, S, 3]`."""
     import torch
 
     from grain_codec.benchmarks.metrics.perceptual_distance import SIDE, as_input

@@ -1,4 +1,4 @@
-"""What all figures share: the colours, and the way of a matplotlib figure into the page as inline SVG."""
+"""The parts that all figures share: the colours, and the conversion of a matplotlib figure to inline SVG."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Chart:
     """A drawn figure, in the light colours.
 
     Attributes:
-        title: of the figure.
+        title: the figure's title.
         description: what a screen reader says instead of showing it.
         figure: one unit of its size is 1/72 inch, and a CSS pixel of the page.
-        tooltips: by matplotlib's group id of a set of marks, what a pointer on each of the marks is told.
+        tooltips: the tooltip of each mark in a set, by matplotlib's group id of the set.
     """
 
     title: str

@@ -32,14 +32,14 @@ from grain_codec.benchmarks.tables.summary import (
 from grain_codec.errors import GrainError, printable
 from grain_codec.whole_files import write_whole
 
-WIDTH, HEIGHT, LINE_HEIGHT = 390.0, 300.0, 18.0  # Of a figure in the page and of a line in its legend, in CSS pixels.
+WIDTH, HEIGHT, LINE_HEIGHT = 390.0, 300.0, 18.0  # Sizes of a figure and of a line in its legend, in CSS pixels.
 MARKERS = "osD^vPXp<>"  # By series, so that colour is not all that tells the series apart.
 LEGEND_LETTERS = 12  # In the longest line of a name, where the name can be broken.
 LOGARITHMIC_FROM = 3.0  # The bytes axis is logarithmic when the largest file is so many times the smallest.
 
 PANEL_WIDTH, LEGEND_WIDTH = 265.0, 100.0
 PAPER_DOTS_PER_INCH, PAPER_SCALE = 200, 0.58
-"""Of plot.png: three panels are seven inches wide and letters seven points high, as captions of papers are."""
+"""The size of plot.png: three panels are seven inches wide and letters seven points high, like captions in papers."""
 
 NOTE = "Means over the faces. Filled marks: quality levels; hollow: byte caps; dashed: one face in twenty is worse."
 
@@ -58,7 +58,7 @@ RateLines = dict[Series, dict[str, list[CurvePoint]]]  # By series and by kind (
 
 
 def rate_lines(results: Results, metric: Metric) -> RateLines:
-    """What `rate_chart` draws."""
+    """The lines that `rate_chart` draws."""
     lines: RateLines = {}
     for series in results.series:
         kinds = {kind: points for kind in (CURVE, CAP) if (points := results.curve(series, metric, kind))}
@@ -90,8 +90,8 @@ def write_plot(rows: Sequence[Row], folder: Path) -> Path:
     """Writes `plot.png`, one panel for each of PSNR, LPIPS and identity distance that was measured.
 
     Args:
-        rows: of a benchmark.
-        folder: that exists.
+        rows: the rows of a benchmark.
+        folder: an existing folder.
 
     Returns:
         The path of the picture.
@@ -143,7 +143,7 @@ def spread_chart(results: Results, cap: int) -> Chart | None:
 
 @matplotlib.style.context([*STYLE, {"axes.spines.bottom": False}])
 def gain_chart(at_cap: CapComparison) -> Chart:
-    """One bar a face, from the least gain over the ordinary codecs to the most; a loss hangs below zero."""
+    """One bar for each face, from the least gain over the ordinary codecs to the most; a loss hangs below zero."""
     gains = sorted(at_cap.gains.values())
     finite = [gain for gain in gains if math.isfinite(gain)]
     figure = _new_figure(WIDTH, 220)

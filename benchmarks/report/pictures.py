@@ -25,7 +25,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class FacePictures:
-    """All pictures of one face; `pair` is ours and an ordinary codec, to be compared, or fewer where they lack."""
+    """All pictures of one face; `pair` compares our codec with an ordinary one, and may lack either."""
 
     name: str
     original: Picture | None
@@ -38,7 +38,7 @@ def face_pictures(name: str, shown: Mapping[str, bytes], results: Results, compa
     """The pictures of a face.
 
     Args:
-        name: of the face.
+        name: the face's name.
         shown: WebP bytes by "original", "LR image" or a series' label, all at the cap of `comparison`.
     """
     made = {

@@ -45,10 +45,10 @@ def write_report(
     """Writes `report.html`.
 
     Args:
-        rows: of a benchmark.
+        rows: the rows of a benchmark.
         environment: what it was measured with; versions, machine, commit, models, settings, command, caps, date,
             metrics and warnings are shown under these names, whatever they hold.
-        folder: that exists.
+        folder: an existing folder.
         pictures: WebP bytes by face and by "original", "LR image" or a series' label, all at
             `environment["picture_cap"]`, or else at the middle cap.
         comparisons: BD-rates; without them they are taken against the best ordinary codec at the largest cap.
@@ -115,7 +115,7 @@ def _colour_rules() -> str:
 
 
 def _digest(text: str) -> str:
-    """What a content security policy calls a style or a script with this text."""
+    """The hash by which a content security policy names a style or a script with this text."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 

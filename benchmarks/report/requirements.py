@@ -1,4 +1,4 @@
-"""Whether the packages that draw the report are installed. This module itself needs none of them."""
+"""A check that the packages that draw the report are installed. This module itself needs none of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run was measured with, so that it can be repeated, and so that other settings' rows are not mixed in."""
+"""The record of what a run was measured with, to repeat the run and to keep out rows measured with other settings."""
 
 from __future__ import annotations
 

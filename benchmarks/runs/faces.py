@@ -24,8 +24,8 @@ class FaceFile:
     """A usable picture.
 
     Attributes:
-        name: of the file, without its folder and fit to be printed.
-        path: where it lies.
+        name: the file's name without its folder, made safe to print.
+        path: the file's path.
         digest: leading hexadecimal digits of the SHA-256 over its bytes.
     """
 

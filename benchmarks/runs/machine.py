@@ -27,7 +27,7 @@ def peak_mebibytes() -> int:
 
 
 def _values(path: Path, name: str) -> list[str]:
-    """What a file of /proc says under a name; nothing where there is no such file."""
+    """The values that a file of /proc gives under a name; the list is empty where there is no such file."""
     try:
         lines = path.read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""What a run measures: codecs, caps, metrics; small enough to travel to every worker."""
+"""The plan of a run: its codecs, caps and metrics. It is small enough to be sent to every worker."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ class NamedModel:
 
 @dataclass(frozen=True)
 class Plan:
-    """A run.
+    """The plan of a run.
 
     Attributes:
         codecs: names of the ordinary codecs and placeholders.
-        models: of this project.
-        caps: in bytes, ascending.
+        models: the models of this project.
+        caps: the caps in bytes, ascending.
         rungs: caps of the ordinary codecs' curves, ascending.
-        efforts: of the models' search.
-        metrics: as from `choose_metrics`.
+        efforts: the efforts of the models' search.
+        metrics: the metrics that `choose_metrics` returns.
         lpips_weights: paths of the weights that LPIPS needs.
-        quick: fewer sizes are tried, and encoders take less time.
-        device: that models run on.
+        quick: whether to try fewer sizes and spend less time in encoders.
+        device: the device that models run on.
         size: side of the faces in pixels.
         curves: whether every point of the codecs' curves is measured, beside the caps.
         picture_cap: the cap whose pictures are kept for the report.
@@ -75,7 +75,7 @@ class Plan:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of all codecs, as in the results."""
+        """The names of all codecs, as in the results."""
         return (*self.codecs, *(model.name for model in self.models))
 
 

@@ -39,12 +39,12 @@ def measure(
     warnings: list[str],
     on_outcome: Callable[[Outcome, Progress], None],
 ) -> list[str]:
-    """Measures what the folder's table does not hold yet, and records what with.
+    """Measures what the folder's table lacks, and records the environment of the run.
 
     Args:
-        folder: made when missing; a killed run of the same settings in it is gone on with.
-        jobs: processes.
-        warnings: that readers of the report should see.
+        folder: created if missing; a killed run with the same settings in it is continued.
+        jobs: the number of processes.
+        warnings: the warnings that readers of the report should see.
         on_outcome: called after each task.
 
     Returns:
@@ -52,7 +52,7 @@ def measure(
 
     Raises:
         OtherSettings: the folder holds a run with other settings.
-        GrainError: a codec cannot be had, or the worker processes die whatever they do.
+        GrainError: a codec is not available, or the worker processes keep dying.
     """
     started = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)

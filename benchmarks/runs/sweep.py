@@ -19,7 +19,7 @@ from grain_codec.runtime.worker_pool import PoolBroken, WorkerDied, WorkerPool
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: tasks done and in all, and about how many seconds are left (None at its start)."""
+    """The progress of a run: tasks done, tasks in all, and the estimated seconds left (None at its start)."""
 
     done: int
     total: int
@@ -51,7 +51,7 @@ class Workers:
         """The outcomes of tasks, in any order.
 
         Raises:
-            GrainError: the processes die whatever they do.
+            GrainError: the processes keep dying.
         """
         if self._pool is None:
             yield from (run_task(self.plan, task) for task in tasks)
@@ -81,7 +81,7 @@ def sweep(
 
     Raises:
         BadTable: there is another file under the table's name.
-        GrainError: the worker processes die whatever they do.
+        GrainError: the worker processes keep dying.
     """
     rows = read_rows(table) if table.exists() else []
     tasks = unfinished(workers.plan, faces, descriptions, rows)

@@ -34,14 +34,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task.
+    """The outcome of one task.
 
     Attributes:
-        rows: of the results table.
+        rows: the task's rows of the results table.
         pictures: WebP bytes at the plan's picture cap, by the series' label.
-        seconds: that it took.
-        warning: something that readers of the report should know.
-        error: why there are no rows.
+        seconds: the time that it took.
+        warning: a warning for readers of the report.
+        error: the reason why there are no rows.
     """
 
     task: Task
@@ -84,7 +84,7 @@ def run_task(plan: Plan, task: Task) -> Outcome:
 
 @lru_cache(maxsize=1)
 def _runner(plan: Plan) -> TaskRunner:
-    """What this process does its tasks with."""
+    """The runner that does this process's tasks."""
     return TaskRunner(plan)
 
 
@@ -130,7 +130,7 @@ class TaskRunner:
         )
 
     def _coded(self, task: Task, pixels: Pixels) -> Iterator[tuple[Row, Coded]]:
-        """What the codec makes of a face at all caps, and at all points if curves are wanted."""
+        """Codes a face at all caps, and at all points of the curve if curves are wanted."""
         codec = self._codec(task.codec)
         for cap in self._plan.caps:
             for coded in codec.best_under(pixels, cap):

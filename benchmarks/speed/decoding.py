@@ -27,7 +27,7 @@ PUBLISHED_FAMILY = "grain-2022"
 
 @dataclass(frozen=True)
 class Bench:
-    """What everything is measured with: a codec, a face uint8 `[S, S, 3]`, and a stopwatch."""
+    """The equipment of every measurement: a codec, a face uint8 `[S, S, 3]`, and a stopwatch."""
 
     codec: Codec
     face: Pixels

@@ -48,7 +48,7 @@ def photograph_rows(bench: Bench, count: int, folder: Path, workers: int) -> Ite
 
 
 def _ways(codec: Codec) -> dict[str, EncodeSettings]:
-    """What is measured of a model: one that has one quality has nothing to search for."""
+    """The settings to measure a model with; a model with only one quality has nothing to search for."""
     return WAYS if len(codec.spec.quality_levels) > 1 else ONLY_WAY
 
 

@@ -33,7 +33,7 @@ class Case:
 
 
 def cases(device: torch.device, dtype: torch.dtype, side: int = 512) -> Iterator[Case]:
-    """One or two for each operation; `side` is that of the largest feature maps."""
+    """Yields one or two cases for each operation; `side` is the side of the largest feature maps."""
 
     def random(*shape: int) -> Tensor:
         return torch.randn(shape, device=device).to(dtype)

@@ -36,7 +36,7 @@ class Row:
     runs: int
 
     def cells(self) -> tuple[str, ...]:
-        """As text, in the order of COLUMNS."""
+        """The cells of the row as text, in the order of COLUMNS."""
         times = (f"{value:.3f}" for value in (self.median, self.low, self.high, self.busy))
         return self.what, str(self.batch), *times, str(self.runs)
 

@@ -51,10 +51,10 @@ class AnchorComparison:
     """A series against the anchor.
 
     Attributes:
-        rate: in percent of the anchor's bytes at equal PSNR; negative is a saving.
-        psnr: in dB at equal bytes.
-        gains: by cap, above the anchor at the bytes of the series' own file under the cap.
-        faces: in all.
+        rate: the difference of bytes at equal PSNR, in percent of the anchor's; negative is a saving.
+        psnr: the difference of PSNR at equal bytes, in dB.
+        gains: the gain over the anchor at the bytes of the series' own file under the cap, by cap.
+        faces: the number of all faces.
     """
 
     series: Series
@@ -102,9 +102,9 @@ def write_curves(folder: Path, results: Results, pixels: int, settings: dict[str
     """Writes a JSON file for each series in the form of CompressAI's benchmark, means over all faces.
 
     Args:
-        folder: made when missing; JSON files of earlier runs are removed from it.
-        pixels: of a face.
-        settings: of the codecs, by name.
+        folder: created if missing; JSON files of earlier runs are removed from it.
+        pixels: the number of pixels of a face.
+        settings: the settings of the codecs, by name.
     """
     folder.mkdir(exist_ok=True)
     for stale in folder.glob("*.json"):

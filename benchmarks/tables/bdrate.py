@@ -19,10 +19,10 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Delta:
-    """A mean difference of two curves, and where both curves are known.
+    """A mean difference of two curves, and the range in which both curves are known.
 
     Attributes:
-        value: of the test beyond the anchor: percent of bytes, or dB.
+        value: the excess of the test over the anchor, in percent of bytes or in dB.
         low, high: ends of the overlap that it is the mean over: in dB for bytes, in bytes for dB.
     """
 
@@ -37,7 +37,7 @@ class Curve:
     Points that another point beats in both bytes and PSNR are not part of it: nobody would choose them.
 
     Attributes:
-        bytes, psnr: of its points, both ascending.
+        bytes, psnr: the bytes and the PSNR of its points, both ascending.
     """
 
     def __init__(self, points: Iterable[tuple[float, float]]):

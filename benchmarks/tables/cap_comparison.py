@@ -17,14 +17,14 @@ class CapComparison:
     """Our codec against the ordinary ones at one cap.
 
     Attributes:
-        cap: in bytes.
+        cap: the cap in bytes.
         lead: our series.
         rival: the ordinary one with the highest mean PSNR among those that fit most faces.
         gain: dB that `lead` is above `rival`, mean over the faces that both fit.
-        gains: of each face, dB above the best of all ordinary codecs on that face.
+        gains: each face's gain over the best of all ordinary codecs on that face, in dB.
         missed: faces that an ordinary codec fits in the cap and ours does not.
         bytes: mean of our files.
-        rival_bytes: that an ordinary codec needs for our mean PSNR, or None if none was seen to reach it.
+        rival_bytes: bytes that an ordinary codec needs for our mean PSNR; None if none was seen to reach it.
     """
 
     cap: int
@@ -38,12 +38,12 @@ class CapComparison:
 
     @property
     def worse(self) -> int:
-        """On how many faces an ordinary codec is nearer than ours, or has a file where ours has none."""
+        """The number of faces on which an ordinary codec is nearer than ours, or has a file where ours has none."""
         return sum(gain < 0 for gain in self.gains.values()) + len(self.missed)
 
     @property
     def faces(self) -> int:
-        """On how many faces there is anything to compare."""
+        """The number of faces on which there is anything to compare."""
         return len(self.gains) + len(self.missed)
 
     @property
@@ -88,7 +88,7 @@ def compare_at_cap(results: Results, cap: int) -> CapComparison | None:
 
 
 def compare_at_caps(results: Results) -> list[CapComparison]:
-    """One for each cap at which there is one, by cap."""
+    """The comparisons at all caps that allow one, in the order of the caps."""
     return [found for cap in results.caps if (found := compare_at_cap(results, cap))]
 
 

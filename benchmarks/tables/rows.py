@@ -26,12 +26,12 @@ class BadTable(GrainError):
 
 @dataclass(frozen=True)
 class Series:
-    """What is compared with others: a codec, and of a model one output at one effort.
+    """One line of a comparison: a codec, or one output of a model at one effort.
 
     Attributes:
         codec: jpeg, webp, avif, jpegxl, jpeg2000, heic, vvc, vvc-implied, bicubic16, blurhash, or a model's name.
-        output: of a model: rescaled, fused or prior; empty for other codecs.
-        effort: of a model's search; None for other codecs.
+        output: a model's output: rescaled, fused or prior; empty for other codecs.
+        effort: the effort of a model's search; None for other codecs.
     """
 
     codec: str
@@ -40,25 +40,25 @@ class Series:
 
     @property
     def label(self) -> str:
-        """As people read it: "webp", "face-1024 fused, effort 5"."""
+        """The name for readers, such as "webp" or "face-1024 fused, effort 5"."""
         effort = f", effort {self.effort}" if self.effort else ""
         return f"{self.codec} {self.output}".strip() + effort
 
 
 @dataclass(frozen=True)
 class Row:
-    """What one codec makes of one image at one point.
+    """The result of one codec on one image at one point.
 
     Attributes:
         image: the image's file name.
         codec, output, effort: see `Series`.
         kind: "cap": the nearest file of at most `point` bytes; "curve": a point of the rate-distortion curve.
         point: the cap in bytes; on a curve the cap or the name of the quality.
-        bytes: of the whole file; None when no file of the codec fits, and then nothing below is measured.
-        payload_bytes: of the file without its container; None where that means nothing.
+        bytes: size of the whole file; None when no file of the codec fits, and then nothing below is measured.
+        payload_bytes: bytes of the file without its container; None where the file has no such part.
         prescale: side in pixels at which the face was encoded; None for models.
         setting: the codec's setting for this file, as its own tools name it.
-        psnr: in dB over the RGB samples at full size.
+        psnr: PSNR in dB over the RGB samples at full size.
         ssim, ms_ssim: means over the RGB channels at full size.
         lpips: distance at 256 px.
         identity: distance of the two faces' descriptors.
@@ -87,7 +87,7 @@ class Row:
 
     @property
     def fits(self) -> bool:
-        """Whether the codec has a file at this point."""
+        """Tells whether the codec has a file at this point."""
         return self.bytes is not None
 
     @property

@@ -1,4 +1,4 @@
-"""What the rows of a benchmark say of each codec: means and 5th percentiles over the faces, at caps and on curves."""
+"""The summary of a benchmark's rows for each codec: means and 5th percentiles over the faces, at caps and on curves."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Metric:
     """A column that can be averaged over faces.
 
     Attributes:
-        column: of the rows.
+        column: the column of the rows.
         title: with the unit, as axes and table heads show it.
-        unit: behind a value.
-        digits: after the point.
+        unit: the unit, written after a value.
+        digits: the number of digits after the point.
         higher_is_nearer: whether more is better.
     """
 
@@ -62,16 +62,16 @@ NAMES = {
     "bicubic16": "bicubic 16x16",
     "blurhash": "BlurHash",
 }
-"""How ordinary codecs are written."""
+"""The ordinary codecs' names for readers."""
 
 
 def is_ours(series: Series) -> bool:
-    """Whether it is one of the project's models: ordinary codecs have one output only, which has no name."""
+    """Tells whether a series is one of the project's models; ordinary codecs have only one output, without a name."""
     return bool(series.output)
 
 
 def name_of(series: Series) -> str:
-    """What people call it; `rescaled` goes without saying."""
+    """The name of a series for readers; it leaves out `rescaled`, the usual output."""
     return NAMES.get(series.codec) or series.label.replace(" rescaled", "")
 
 
@@ -80,9 +80,9 @@ class Spread:
     """Values of a metric over faces.
 
     Attributes:
-        mean: over the faces.
+        mean: the mean over the faces.
         worst: the 5th percentile, counted from the worse end.
-        count: of faces.
+        count: the number of faces.
     """
 
     mean: float
@@ -125,7 +125,7 @@ class Results:
 
     Attributes:
         images: names of the faces, in the order of the rows.
-        caps: in bytes, ascending.
+        caps: the caps in bytes, ascending.
         series: ours first, otherwise in the order of the rows.
 
     Raises:
@@ -161,7 +161,7 @@ class Results:
         return {row.image for row in self.points(series, CAP).get(str(cap), [])}
 
     def measured(self, metric: Metric) -> bool:
-        """Whether any row has a metric."""
+        """Tells whether any row has a value of the metric."""
         return any(getattr(row, metric.column) is not None for row in self._rows)
 
     def curve(self, series: Series, metric: Metric, kind: str) -> list[CurvePoint]:

@@ -21,7 +21,7 @@ Identity = tuple[int, int] | str
 
 
 def ignores_case(folder: str) -> bool:
-    """Whether names that differ only in case are one file in a folder.
+    """Tells whether a folder treats names that differ only in case as one file.
 
     For a folder that does not exist yet, the nearest one above it that does is asked.
     """
@@ -90,7 +90,7 @@ def _refuse_second_writer(
 
 
 def _identity(path: str) -> Identity:
-    """What is equal for two paths of one file, hard links included."""
+    """A key that is equal for two paths of the same file, hard links included."""
     if is_url(path):
         return path
     try:

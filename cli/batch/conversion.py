@@ -28,13 +28,13 @@ from grain_codec.runtime.pipeline import Read
 
 @dataclass(frozen=True, slots=True)
 class ReadJob(Generic[Kept]):
-    """What writing needs to know of a job whose source was read.
+    """A job whose source was read, with all that writing its outputs needs.
 
     Attributes:
         kept: what the task keeps of the source.
         bytes_in: size of the source.
-        times: that the outputs get; None leaves them the present.
-        seconds: that reading took.
+        times: the times that the outputs get; None leaves them at the present time.
+        seconds: the time that reading took.
     """
 
     kept: Kept

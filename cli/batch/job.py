@@ -1,4 +1,4 @@
-"""What a job of a run is, and what came of it."""
+"""The jobs of a run and their outcomes."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ class Job:
 
     @property
     def source_name(self) -> str:
-        """What messages call the source."""
+        """The name of the source in messages."""
         return shown(self.source, "stdin")
 
     @property
     def target_name(self) -> str:
-        """What messages call the target."""
+        """The name of the target in messages."""
         return shown(self.target, "stdout")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a job.
+    """The outcome of one job.
 
     Attributes:
         status: DONE, SKIPPED or FAILED.
-        bytes_in: read, 0 unless done.
-        bytes_out: written, 0 unless done.
-        seconds: spent on this file alone; the time that a batch of files is computed together is not counted.
+        bytes_in: the bytes read; 0 unless done.
+        bytes_out: the bytes written; 0 unless done.
+        seconds: the time spent on this file alone, without the time to compute a batch of files together.
         blamed: name of the file that an error is about.
-        reason: of a failure.
+        reason: the reason of a failure.
         notices: what the user should know of the output.
         further_targets: files that were written beside the job's target.
     """

@@ -20,7 +20,7 @@ from grain_codec.cli.batch.names import STANDARD_STREAM, shown
 
 @dataclass(frozen=True)
 class Naming:
-    """What a command makes of file names.
+    """The rules by which a command chooses its inputs and names its outputs.
 
     Attributes:
         inputs: what messages call its inputs, such as "image".
@@ -67,7 +67,7 @@ class Plan:
 
     @property
     def inputs(self) -> str:
-        """What messages call an input."""
+        """The noun for an input in messages."""
         return self._naming.inputs
 
     @property

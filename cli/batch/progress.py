@@ -14,7 +14,7 @@ RECENT = 100
 
 
 def on_terminal() -> bool:
-    """Whether standard error is a terminal."""
+    """Tells whether standard error is a terminal."""
     return sys.stderr is not None and sys.stderr.isatty()
 
 

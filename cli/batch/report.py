@@ -1,4 +1,4 @@
-"""What a run says: errors at once, a line for each file or a progress line, and a summary. Or all of it as JSON."""
+"""The messages of a run: errors at once, a line for each file or a progress line, and a summary; or all as JSON."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Report:
         return f"{self._total} files: {counts}; {sizes}; {duration(seconds)}"
 
     def _line(self, outcome: Outcome) -> str:
-        """What is said of a file that did not fail."""
+        """The line that reports a file that did not fail."""
         job = outcome.job
         if outcome.status == SKIPPED:
             return f"{job.source_name}: skipped, {job.target_name} exists"

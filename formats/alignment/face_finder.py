@@ -58,7 +58,7 @@ class FaceFinderMissing(GrainError):
 
 
 def available() -> bool:
-    """Whether the extra is installed; imports nothing."""
+    """Tells whether the extra is installed, without importing anything."""
     return all(find_spec(package) is not None for package in ("dlib", "face_recognition_models"))
 
 
@@ -89,7 +89,7 @@ def find_faces(photo: npt.NDArray[np.uint8], face: int | None = 1) -> list[Align
 
 
 def is_misplaced(pixels: npt.NDArray[np.uint8]) -> bool:
-    """Whether a picture that should be an FFHQ crop shows its face at another place, size or angle than those do.
+    """Tells whether a picture, meant as an FFHQ crop, shows its face at another place, size or angle than such a crop.
 
     A picture in which no face is found is not misplaced.
 

@@ -44,10 +44,10 @@ _LAYOUT = struct.Struct("<4H2h")
 class Alignment:
     """Where a face's crop lies in its upright photo, in the whole numbers of the file."""
 
-    # Of the photo, in pixels.
+    # The photo's size in pixels.
     width: int
     height: int
-    # In units of the photo's longer side / UNITS.
+    # The crop's place, in units of the photo's longer side / UNITS.
     centre_x: int
     centre_y: int
     axis_x: int

@@ -19,7 +19,7 @@ import piexif
 
 from grain_codec.errors import Corrupt
 
-PREFIX = b"Exif\0\0"  # What precedes the TIFF header in a JPEG; functions here neither expect nor return it.
+PREFIX = b"Exif\0\0"  # It precedes the TIFF header in a JPEG; functions here neither expect nor return it.
 MOST_BYTES = (1 << 19) - 16
 """Limit on EXIF before and after: just under half of what a .grain file has for chunks; a JPEG holds an eighth."""
 
@@ -178,7 +178,7 @@ class _Rebuilder:
 
     def _readable(self, name: str, entries: list[_Entry]) -> list[_Entry]:
         """The entries of a directory that are kept, whose values lie within the EXIF and hold no picture."""
-        # Of each tag only the first entry is looked at; with thousands of them a small file could take minutes.
+        # Only the first entry of each tag is looked at; with thousands of them a small file could take minutes.
         first = {entry.tag: entry for entry in reversed(entries) if 0 < entry.size <= MOST_VALUE_BYTES}
         readable = []
         for entry in entries:

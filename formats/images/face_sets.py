@@ -29,7 +29,7 @@ class Place:
 
     @property
     def name(self) -> str:
-        """What messages call the image."""
+        """The name of the image in messages."""
         return str(self.path) if self.member is None else f"{self.path}:{self.member}"
 
     @property

@@ -28,7 +28,7 @@ _EXIF_IN_PNG_TEXT = "Raw profile type exif"
 
 @dataclass(frozen=True)
 class Metadata:
-    """What describes a picture; empty where there is nothing."""
+    """The metadata of a picture; a field is empty where the picture has none of its kind."""
 
     exif: bytes = b""  # From the TIFF header on.
     xmp: bytes = b""  # A packet in UTF-8.
@@ -50,7 +50,7 @@ def collect(image: Image.Image) -> Metadata:
 
 
 def clean(found: Metadata, keep_gps: bool) -> tuple[Metadata, tuple[str, ...]]:
-    """What may be kept of metadata, and a notice for each part that is left out because it cannot be read."""
+    """The metadata that may be kept, and a notice for each part that is left out because it cannot be read."""
     kept, notices = found, []
     for name, module in (("exif", exif), ("xmp", xmp)):
         stored = getattr(found, name)
@@ -78,7 +78,7 @@ def for_encoding(image: Image.Image, keep: bool, keep_gps: bool) -> tuple[tuple[
 
 
 def for_decoding(chunks: tuple[Chunk, ...], format: str) -> tuple[Metadata, tuple[str, ...]]:
-    """What a decoded picture keeps of the metadata in an encoded face, and notices of what is left out.
+    """The metadata of an encoded face that the decoded picture keeps, and notices of what is left out.
 
     Args:
         format: Pillow's name of the picture's format.

@@ -141,7 +141,7 @@ def _cleaned(element: _Element, keep_gps: bool) -> tuple[str, int]:
 
 
 def _is_kept(name: str, keep_gps: bool) -> bool:
-    """Whether a property of this name may be kept."""
+    """Tells whether a property of this name may be kept."""
     local = _local(name)
     return not _OF_THE_ORIGINAL.search(local) and (keep_gps or not _POSITION.search(local))
 
@@ -152,5 +152,5 @@ def _local(name: str) -> str:
 
 
 def _holds_picture(text: str) -> bool:
-    """Whether a value contains base64 that is too long for a number or a name."""
+    """Tells whether a value contains base64 that is too long for a number or a name."""
     return bool(_ENCODED_PICTURE.search(_LINE_ENDS.sub("", text)))

@@ -154,7 +154,7 @@ class GrainImageFile(ImageFile.ImageFile):
 
 
 def accept(prefix: bytes) -> bool:
-    """Whether a file that starts like this can be a `.grain` file."""
+    """Tells whether a file that starts with these bytes can be a `.grain` file."""
     return prefix.startswith(container.MAGIC)
 
 

@@ -1,4 +1,4 @@
-"""What a kind of model is: everything that the codec, the pipelines and the command line ask one for.
+"""The interface of a family of models: everything that the codec, the pipelines and the command line need of one.
 
 A family lives in a folder of its own and is entered in `registry.py`. Nothing outside `grain_codec.models` knows
 which families there are. Importing a family imports no torch; its networks do, when they are built.
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 Tensors = Mapping[str, npt.NDArray[Any]]
 """Arrays of a weights file by name: `networks.*` for the networks, `tables.*` for the integer tables."""
 
-Rows = dict[str, str | int | float]  # What there is to say of a file, by label.
+Rows = dict[str, str | int | float]  # The description of a file: values by label.
 
 
 class Symbols(Protocol):
-    """What a decoder's networks are given of one face: whole numbers, in a class of each family's own."""
+    """The input of a decoder's networks for one face: whole numbers, in a class of each family's own."""
 
     @property
     def fine_quality(self) -> int:
-        """Which of the model's quantiser steps the whole numbers count in."""
+        """The fine quality, which selects the model's quantiser step for the whole numbers."""
 
 
 S = TypeVar("S", bound=Symbols)
@@ -72,7 +72,7 @@ class Coder(ABC, Generic[S]):
         """The LR image uint8 `[16, 16, 3]` of a face; `payload` spares encoding the symbols again."""
 
     def tail(self, payload: Payload) -> bytes:
-        """What a payload has beyond the LR image; empty where the LR image carries all of it."""
+        """The part of a payload that the LR image does not carry; empty where the LR image carries all of it."""
         return b""
 
     @abstractmethod
@@ -90,7 +90,7 @@ class Coder(ABC, Generic[S]):
 
     @abstractmethod
     def describe(self, symbols: S, payload: Payload) -> Rows:
-        """What there is to say of a face's symbols."""
+        """The description of a face's symbols: values by label."""
 
 
 Code = Callable[[Sequence[S]], Iterable[Payload]]  # Entropy-codes some faces, in whichever processes.
@@ -98,7 +98,7 @@ Code = Callable[[Sequence[S]], Iterable[Payload]]  # Entropy-codes some faces, i
 
 @dataclass(frozen=True)
 class Request(Generic[S]):
-    """What is asked of one face."""
+    """The request to encode one face."""
 
     settings: EncodeSettings  # Quality or byte limit, and effort.
     write: Callable[[S, Payload], bytes]  # Makes the whole file of symbols and their payload.
@@ -128,7 +128,7 @@ class ModelFamily(ABC, Generic[SpecType, S]):
     spec_type: type[SpecType]  # The class of its specs; `spec_type.family` is the family's name.
     training_module: ClassVar[str]  # Dotted name of the package whose `TRAINING` trains its models.
     most_threads: ClassVar[int | None] = None  # Threads that pay for its networks on a CPU; None leaves them to torch.
-    # What a user is told who has no weights of it, or "" where weights are shipped.
+    # The message for a user who has no weights of the family, or "" where weights are shipped.
     without_weights: ClassVar[str] = ""
 
     @abstractmethod
@@ -145,10 +145,10 @@ class ModelFamily(ABC, Generic[SpecType, S]):
 
     @abstractmethod
     def usual_batch(self, device: torch.device) -> int:
-        """Faces that are drawn at once where nobody says how many."""
+        """The number of faces that are drawn at once unless the user chooses another."""
 
     def usual_dtype(self, device: torch.device) -> torch.dtype:
-        """What its networks compute in, in batches, where nobody says."""
+        """The type that the family's networks compute in, for batches, unless the user chooses another."""
         import torch
 
         return torch.float32

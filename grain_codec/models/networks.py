@@ -1,4 +1,4 @@
-"""Which pictures a model's modules can draw: `fused`, `rescaled` and `prior`, with the paper's names."""
+"""The pictures that a model's modules can draw: `fused`, `rescaled` and `prior`, with the paper's names."""
 
 from abc import abstractmethod
 
@@ -40,7 +40,7 @@ class ReciprocalNetworks(nn.ModuleDict):
         """
 
     def official_pictures(self, image: Tensor) -> dict[str, Tensor] | None:
-        """What the published test program makes of a face, though no file can hold it.
+        """The pictures that the published test program draws of a face, though no file can hold them.
 
         Args:
             image: `[1, 3, S, S]` in [0, 1].

@@ -1,4 +1,4 @@
-"""Which families of models there are. A new family is entered here, and nowhere else."""
+"""The list of model families. A new family is entered here, and nowhere else."""
 
 from typing import Any
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from grain_codec.errors import WrongModel
 
-PARALLEL_PREFIX = "module."  # What training on several GPUs puts before the names of tensors.
+PARALLEL_PREFIX = "module."  # The prefix that training on several GPUs gives the names of tensors.
 MOST_NAMED = 3  # Number of tensors that an error names; it counts the others.
 
 
@@ -39,8 +39,8 @@ def state_in(content: Mapping[str, Any], path: Path, *nested: str) -> dict[str, 
 
     Args:
         content: what `read_content` gave.
-        path: of the file, for the text of the error.
-        nested: keys that the state dict may lie under. The first that is there counts; without any, the content is
+        path: the file's path, for the text of the error.
+        nested: keys that the state dict may lie under. The first one found counts; without any, the content is
             itself the state dict.
 
     Raises:

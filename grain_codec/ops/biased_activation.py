@@ -8,7 +8,7 @@ from torch import Tensor
 
 from grain_codec.ops.kernels import Launch, Runner, elementwise_grid, launch, use_kernel, vector_length
 
-LEAKY_SLOPE = 0.2  # What the activation multiplies negative values by.
+LEAKY_SLOPE = 0.2  # The activation multiplies negative values by this.
 GAIN = math.sqrt(2)  # Keeps the variance of most inputs near one.
 
 

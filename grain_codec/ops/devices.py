@@ -1,4 +1,4 @@
-"""Which device torch computes on."""
+"""The choice of the device and the precision that torch computes with."""
 
 import torch
 

@@ -48,11 +48,11 @@ class Launch:
     arguments: tuple[Tensor | np.generic[Any] | None, ...]
 
 
-Runner = Callable[[Launch], None]  # What runs a launch: `launch`, or an emulation in the tests.
+Runner = Callable[[Launch], None]  # Runs a launch: `launch`, or an emulation in the tests.
 
 
 def use_kernel(*tensors: Tensor | None) -> bool:
-    """Whether an operation on these tensors uses its kernel.
+    """Tells whether an operation on these tensors uses its kernel.
 
     It does for tensors of one type on a GPU that runs the kernels, unless a gradient is needed or torch is compiling
     the reference.

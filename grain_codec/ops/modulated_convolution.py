@@ -6,9 +6,9 @@ from torch import Tensor
 
 from grain_codec.ops.kernels import Launch, Runner, launch, use_kernel
 
-LEAKY_SLOPE = 0.2  # What the activation multiplies negative values by.
+LEAKY_SLOPE = 0.2  # The activation multiplies negative values by this.
 TILE_ROWS, TILE_COLUMNS, TILE_OUTPUTS = 8, 16, 64
-"""What a block of the kernel computes: ROWS, COLUMNS and OUTPUTS of its source."""
+"""The tile that a block of the kernel computes: ROWS, COLUMNS and OUTPUTS in its source."""
 
 
 def separable_modulated_convolution(

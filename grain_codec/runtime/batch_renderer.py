@@ -79,7 +79,7 @@ class BatchRenderer:
             return self._networks.draw_records(records, self.output)
 
     def network_for(self, count: int) -> Callable[[Tensor], Tensor]:
-        """What draws `count` faces: pinned records -> uint8 `[B, S, S, 3]`, which the next call may overwrite.
+        """The network for `count` faces: pinned records -> uint8 `[B, S, S, 3]`, which the next call may overwrite.
 
         On a GPU it is a CUDA graph for the next power of two, or for the largest batch, which is captured when it is
         first asked for; where that fails, `reason_without_graph` says why.

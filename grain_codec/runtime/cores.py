@@ -1,4 +1,4 @@
-"""How many processes at once are worth their while."""
+"""The number of CPU cores that this process may use."""
 
 import os
 

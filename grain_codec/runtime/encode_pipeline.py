@@ -72,6 +72,6 @@ class EncodePipeline(Pipeline):
 
 
 def _payload(model: str, symbols: Symbols) -> Payload:
-    """What a face's symbols are coded as, in a worker."""
+    """Entropy-codes a face's symbols in a worker."""
     payload: Payload = file_codec(model).coder.encode(symbols)
     return payload

@@ -27,24 +27,24 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Read(Generic[Input, Kept]):
-    """What reading a source gives."""
+    """The result of reading one source."""
 
-    input: Input  # What is computed with, in this process.
-    kept: Kept  # What the writing of the result needs besides the result.
+    input: Input  # The input of the computation, which runs in this process.
+    kept: Kept  # The data that writing needs besides the result.
 
 
 @dataclass(frozen=True)
 class Finished(Generic[Source]):
-    """What became of one source."""
+    """The outcome of one source."""
 
-    source: Source  # What was given for it.
-    result: Any = None  # What was computed, or, where there is a `write`, what that returned; None after an error.
+    source: Source  # The source as the caller gave it.
+    result: Any = None  # The computed result, or the return value of `write` if there is one; None after an error.
     error: Exception | None = None  # Why there is no result.
 
 
 @dataclass
 class _Entry(Generic[Source]):
-    """One source on its way: what was read and computed of it, or why it failed."""
+    """One source in progress: the data read and computed from it, or the reason why it failed."""
 
     source: Source
     kept: Any = None
@@ -94,7 +94,7 @@ class Pipeline:
             write: writes a result, as soon as it is there and in whatever order; None yields the results themselves.
 
         Raises:
-            PoolBroken: the workers die whatever they do.
+            PoolBroken: the workers keep dying.
         """
         ahead = in_order(self.executor, read, sources, READ_AHEAD * self.batch_size)
         computed = self._computed(ahead, start)

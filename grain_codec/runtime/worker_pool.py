@@ -44,7 +44,7 @@ class WorkerDied(GrainError):
 
 
 class PoolBroken(Exception):
-    """One process after another died, so that the pool has given up."""
+    """The pool has given up, because one process after another died."""
 
 
 @dataclass
@@ -266,7 +266,7 @@ def _interrupts_blocked() -> Iterator[None]:
 
 
 def _ending(exit_code: int | None) -> str:
-    """How a process ended, in words."""
+    """A description of how a process ended."""
     if exit_code is not None and exit_code < 0:
         with suppress(ValueError):
             return signal.Signals(-exit_code).name

@@ -1,4 +1,4 @@
-"""What a family of models says of its training, and how it is found.
+"""The interface of a family's training, and the look-up of a family that implements it.
 
 The package that a family names as its `training_module` holds a `TrainingFamily` under the name `TRAINING`. It is
 imported when training is asked for: the models know nothing of training, and a new family brings its own.

@@ -1,4 +1,4 @@
-"""What a training stage minimises, as a module that turns a batch into a loss and figures.
+"""The objective of a training stage: a module that turns a batch into a loss and figures.
 
 An objective owns the networks that it trains, so that wrapping it for several GPUs wraps them all. It also owns the
 adversary that they are trained against, if there is one; the trainer alternates between the two sides.
@@ -16,9 +16,9 @@ ADVERSARY = "adversary."
 
 
 class Outcome(NamedTuple):
-    """What an objective makes of a batch; pictures are `[B, 3, S, S]` in [-1, 1], for the discriminator step."""
+    """An objective's result for a batch; pictures are `[B, 3, S, S]` in [-1, 1], for the discriminator step."""
 
-    loss: Tensor  # What the generator step minimises.
+    loss: Tensor  # The loss that the generator step minimises.
     figures: dict[str, Tensor]  # Scalars to report, without a gradient.
     real: Tensor | None = None
     drawn: Tensor | None = None  # Without a gradient.

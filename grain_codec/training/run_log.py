@@ -11,7 +11,7 @@ from grain_codec.whole_files import write_whole
 
 
 class Row(NamedTuple):
-    """One figure of one report."""
+    """The value of one figure in one report."""
 
     step: int
     split: str

@@ -20,13 +20,13 @@ from grain_codec.training.objectives import Objective, Outcome
 
 @dataclass(frozen=True)
 class Stage:
-    """What is published of a stage."""
+    """The published settings of a stage."""
 
     name: str  # The command that trains it.
     picture: str  # The picture that the loss looks at.
     needs: tuple[str, ...]  # Modules that earlier stages have trained.
     trains: tuple[str, ...]  # Modules that it trains; of the prior only the code encoder.
-    learning_rate: float  # Of generator and discriminator.
+    learning_rate: float  # The same for the generator and the discriminator.
     discriminator_every: int  # Steps between two updates of the discriminator.
     lr_weight: float  # Weight of the LR image's term.
 
@@ -46,7 +46,7 @@ STAGES = {
 
 
 class Drawn(NamedTuple):
-    """What a stage's networks make of a batch."""
+    """The pictures that a stage's networks draw from a batch."""
 
     face: Tensor  # `[B, 3, S, S]` in [-1, 1], the goal.
     picture: Tensor  # `[B, 3, S, S]`, nominally in [-1, 1].
@@ -59,7 +59,7 @@ class StageObjective(Objective, ABC):
 
     Attributes:
         networks: the model's modules by name; `stage.trains` of them are written to files.
-        stage: what is published of it.
+        stage: the published settings of the stage.
         loss: the shared loss.
     """
 

@@ -28,7 +28,7 @@ Note = Callable[[str], None]
 
 
 def suits_gpu(task: Task[Any, Any, Any]) -> bool:
-    """Whether a task runs networks on one face of each file, on a GPU; torch is loaded only where there may be one."""
+    """Tells whether a task runs networks on a GPU, on one face of each file; loads torch only where a GPU may exist."""
     if not isinstance(task, EncodeTask | DecodeTask) or not task.takes_one_face:
         return False
     if task.model.device != "auto":
@@ -44,7 +44,7 @@ def run_on_gpu(
     """Does jobs with one model for all; closing the iterator ends the workers and leaves no partial file.
 
     Args:
-        conversion: of a task that `suits_gpu`; any device will do.
+        conversion: the conversion of a task that `suits_gpu`; any device will do.
         workers: processes that read and write; None means one for each core.
         note: is told why the GPU is slower than it could be.
 
@@ -53,7 +53,7 @@ def run_on_gpu(
 
     Raises:
         RunImpossible: the model cannot be loaded or draw the picture, the GPU has no memory for one face, or the
-            workers die whatever they do.
+            workers keep dying.
     """
     from torch import OutOfMemoryError
 

@@ -68,7 +68,7 @@ class _Ledger:
         self._begun: set[int] = set()
 
     def has(self, number: int) -> bool:
-        """Whether a job was begun."""
+        """Tells whether a job was begun."""
         return number in self._begun
 
     def add(self, number: int) -> None:
@@ -148,7 +148,7 @@ def _dataset(ray: Any, jobs: list[Job], workers: int) -> Dataset:
 
 
 def _this_machine(ray: Any) -> Any:
-    """What places the ledger on this machine, so that it is lost only together with the run itself."""
+    """A strategy that places the ledger on this machine, so that it is lost only together with the run itself."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)

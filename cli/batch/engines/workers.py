@@ -18,7 +18,7 @@ def run_on_workers(jobs: Iterable[Job], conversion: Conversion[Any, Any, Any], c
     """Does jobs in `count` processes; closing the iterator ends them and leaves no partial file.
 
     Raises:
-        RunImpossible: the processes cannot load the model, or die whatever they do.
+        RunImpossible: the processes cannot load the model, or keep dying.
     """
     with WorkerPool(count) as pool:
         for job, future in in_order(pool, conversion, jobs, JOBS_UNREPORTED * count):

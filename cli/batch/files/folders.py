@@ -1,4 +1,4 @@
-"""What is in the folders and wildcards that a command is given."""
+"""The files in the folders and wildcards that a command is given."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Listing:
 
 
 def is_photograph(name: str) -> bool:
-    """Whether grain-encode takes a file of this name out of a folder: it takes images, but no carriers."""
+    """Tells whether grain-encode takes a file of this name from a folder: it takes images, but no carriers."""
     from grain_codec.formats.images.face_sets import SUFFIXES
 
     lower = name.lower()
@@ -41,7 +41,7 @@ def is_photograph(name: str) -> bool:
 
 
 def is_encoded(name: str) -> bool:
-    """Whether grain-decode takes a file of this name out of a folder: it takes .grain and .grain.png."""
+    """Tells whether grain-decode takes a file of this name from a folder: it takes .grain and .grain.png."""
     return name.lower().endswith(ENCODED_SUFFIXES)
 
 
@@ -90,7 +90,7 @@ def _list(folder: str, below: str, accepts: Callable[[str], bool]) -> tuple[List
 
 
 def _is_file_or_broken_link(entry: os.DirEntry[str]) -> bool:
-    """Whether to open an entry of a folder: broken links too, so that the user hears of them."""
+    """Tells whether to open an entry of a folder; includes broken links, so that the user hears of them."""
     try:
         return entry.is_file() or not os.path.exists(entry.path)
     except OSError:  # A link to itself.

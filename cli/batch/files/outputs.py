@@ -87,7 +87,7 @@ def set_times(target: str, times: FileTimes) -> None:
 
 
 def is_stream(path: str) -> bool:
-    """Whether a path is a device, a pipe or a socket, which is written to and never replaced."""
+    """Tells whether a path is a device, a pipe or a socket, which is written to and never replaced."""
     try:
         return _is_stream_mode(os.stat(path).st_mode)
     except OSError:
@@ -95,7 +95,7 @@ def is_stream(path: str) -> bool:
 
 
 def _is_stream_mode(mode: int) -> bool:
-    """Whether a file's mode is that of a device, a pipe or a socket."""
+    """Tells whether a file's mode is that of a device, a pipe or a socket."""
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def is_url(path: str) -> bool:
-    """Whether a path names an object in a store and no file of this machine."""
+    """Tells whether a path names an object in a store rather than a file of this machine."""
     return re.match(r"[a-z][a-z0-9+.-]+://", path) is not None
 
 
@@ -32,13 +32,13 @@ def without_file_scheme(path: str) -> str:
 
 
 def is_folder(url: str) -> bool:
-    """Whether there are objects below a URL; raises RunImpossible where the store cannot be reached."""
+    """Tells whether there are objects below a URL; raises RunImpossible where the store cannot be reached."""
     with _run_ending(), _opened_store(url) as (store, path):
         return bool(store.isdir(path))
 
 
 def walk_url(root: str, accepts: Callable[[str], bool]) -> Iterator[Listing]:
-    """What `folders.walk` yields, for a URL; raises RunImpossible where the store cannot be reached."""
+    """Yields the same as `folders.walk`, for a URL; raises RunImpossible where the store cannot be reached."""
     with _run_ending(), _opened_store(root) as (store, path):
         root = root.rstrip("/")
         for folder, _, names in store.walk(path):
@@ -62,7 +62,7 @@ def opened(url: str) -> Iterator[IO[bytes]]:
 
 
 def exists(url: str) -> bool:
-    """Whether there is such an object; raises OSError."""
+    """Tells whether the object exists; raises OSError."""
     with _opened_store(url) as (store, path):
         return bool(store.exists(path))
 

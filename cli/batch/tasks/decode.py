@@ -20,7 +20,7 @@ from grain_codec.settings import Chunk, DecodeSettings, ModelChoice
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What goes around the samples of a face.
+    """The metadata of a decoded face, and its place in a photo.
 
     Attributes:
         chunks: metadata of the encoded file.
@@ -55,7 +55,7 @@ class DecodeTask(Task[FaceFile, Surroundings, Pixels]):
 
     @property
     def takes_one_face(self) -> bool:
-        """Whether networks take one face of each source, so that computing batches on a GPU pays."""
+        """Tells whether the networks take one face of each source, so that computing in batches on a GPU pays."""
         return not self.thumbnail
 
     def read(self, data: bytes, name: str) -> Read[FaceFile, Surroundings]:

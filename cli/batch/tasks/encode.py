@@ -47,7 +47,7 @@ class EncodeTask(Task[Faces, Notices, Files]):
 
     @property
     def takes_one_face(self) -> bool:
-        """Whether networks take one face of each source, so that computing batches on a GPU pays."""
+        """Tells whether the networks take one face of each source, so that computing in batches on a GPU pays."""
         return not self.align
 
     def read(self, data: bytes, name: str) -> Read[Faces, Notices]:

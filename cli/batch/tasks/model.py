@@ -36,7 +36,7 @@ def load_codec(choice: ModelChoice) -> Codec:
 
 
 def load_file_codec(choice: ModelChoice) -> FileCodec:
-    """What reads and writes a model's files, once in every process and without torch.
+    """The codec for a model's files, loaded once in every process and without torch.
 
     Raises:
         ModelUnavailable: there is no such model, or its file is not usable.

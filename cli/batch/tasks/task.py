@@ -1,4 +1,4 @@
-"""What a command does to a file, in three steps that may run in different processes."""
+"""The work that a command does on a file, in three steps that may run in different processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Output = TypeVar("Output")
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """What a task makes of a file.
+    """The outputs of a task for one file.
 
     Attributes:
         data: bytes of the output.

@@ -91,7 +91,7 @@ class Face1024Encoder(Encoder[Face1024Symbols]):
         return SearchLimits(bisection.best, 8 * min(most_bytes - overhead, MOST_PAYLOAD), write)
 
     def _refusal(self, thumbnail: Tensor, view: Tensor, bisection: Bisection) -> TooLarge:
-        """Why not even the lowest quality of a face `[1, 3, 16, 16]`, `[1, 3, V, V]` will do."""
+        """The error for a face `[1, 3, 16, 16]`, `[1, 3, V, V]` that is too large even at the lowest quality."""
         [coarsest] = self._analyse(thumbnail, view, [0])
         payload = self._coder.encode(coarsest)
         if len(payload.data) > MOST_PAYLOAD:
@@ -111,7 +111,7 @@ class Bisection:
 
     @property
     def ended(self) -> bool:
-        """Whether there is nothing left to try."""
+        """Tells whether there is nothing left to try."""
         return self._lowest > self._highest
 
     def take(self, symbols: Face1024Symbols, payload: Payload) -> None:

@@ -44,9 +44,9 @@ class Candidate:
 
 @dataclass(frozen=True)
 class SearchLimits:
-    """What a search may do for one face."""
+    """The limits of the search for one face."""
 
-    start: Candidate  # What the search begins with, and ends with where nothing is nearer.
+    start: Candidate  # The search starts here, and returns it where it finds nothing nearer.
     payload_bits: float  # How long the payload may be.
     # Makes the file of symbols; None where it breaks the file's limits.
     write: Callable[[Face1024Symbols], bytes | None]

@@ -102,7 +102,7 @@ def tensors_in(
     Args:
         kind: a field of `Checkpoints`.
         content: what `read_content` gave.
-        path: of the file, for the text of the error.
+        path: the file's path, for the text of the error.
         generator_apart: whether the generator is taken from its own file.
         code_channels: length of the generator's mean code.
 

@@ -24,7 +24,7 @@ class Grain2022Symbols:
     """
 
     fine_quality: ClassVar[int] = 0
-    """What a carrier states; there is one quality."""
+    """The fine quality that a carrier states; the family has only one quality."""
 
     pixels: npt.NDArray[np.uint8]
 

@@ -13,7 +13,7 @@ from grain_codec.models.grain2022.networks import Grain2022
 
 
 class Grain2022Encoder(Encoder[Grain2022Symbols]):
-    """The LR image that the network makes of a face is all that there is to choose."""
+    """Takes the LR image that the network makes of a face; there is nothing else to choose."""
 
     def __init__(self, networks: Grain2022, coder: Coder[Grain2022Symbols]):
         self._networks, self._coder = networks, coder

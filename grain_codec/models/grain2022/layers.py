@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 LEAKY_SLOPE = 0.2  # Slope of every leaky rectifier below zero.
-RESIDUAL_SCALE = 0.2  # What a residual is multiplied by before it is added (Wang et al. 2018, "ESRGAN", section 3.1).
+RESIDUAL_SCALE = 0.2  # The factor of a residual before it is added (Wang et al. 2018, "ESRGAN", section 3.1).
 
 
 def conv3x3(channels_in: int, channels_out: int, stride: int = 1) -> nn.Conv2d:

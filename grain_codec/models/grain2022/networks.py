@@ -26,9 +26,9 @@ from grain_codec.ops.unpack import unpack_low_resolution
 class Decoded(NamedTuple):
     """Pictures `[B, 3, S, S]`, nominally in [-1, 1] and not clamped."""
 
-    rescaled: Tensor  # What the rescaling module decodes by itself.
-    prior: Tensor  # What the generator draws.
-    fused: Tensor  # What is drawn from both modules' features; the result.
+    rescaled: Tensor  # The rescaling module's own picture.
+    prior: Tensor  # The generator's picture.
+    fused: Tensor  # The picture drawn from both modules' features; the result.
 
 
 class Grain2022(ReciprocalNetworks):

@@ -12,12 +12,12 @@ class Grain2022Spec(Spec):
     """Sizes of a model of the published kind; as they stand here, those of the published one."""
 
     family: ClassVar[str] = "grain-2022"
-    name: str = "grain-2022"  # What users call the model (`-m`).
+    name: str = "grain-2022"  # The model's name for users (`-m`).
     image_size: int = bounded(1024, 4 * GRID, 2048)  # Side of the face in pixels, a power of two.
     width: int = bounded(64, 2, 256)  # Channels of the rescaling module's feature maps.
     growth: int = bounded(32, 1, 128)  # Channels that each convolution of a dense block adds.
     encoder_blocks: int = bounded(10, 0, 32)  # Residual in residual dense blocks of the encoder, at 16x16.
-    # Those of the decoder at 16, 32, ... `image_size`; the last two sizes have light ones.
+    # Blocks of the decoder at 16, 32, ... `image_size`; the last two sizes have light ones.
     decoder_blocks: tuple[int, ...] = bounded((3, 3, 3, 2, 1, 1, 1), 0, 8)
     # Channels of the generator's feature maps at 4, 8, ... `image_size`.
     generator_channels: tuple[int, ...] = bounded((512, 512, 512, 512, 512, 256, 128, 64, 32), 1, 1024)
@@ -32,7 +32,7 @@ class Grain2022Spec(Spec):
 
     @property
     def halvings(self) -> int:
-        """How often the face is halved to be 16x16."""
+        """The number of times that the face is halved until it is 16x16."""
         return (self.image_size // GRID).bit_length() - 1
 
     @property

@@ -1,4 +1,4 @@
-"""What the four stages minimise for models of the published kind."""
+"""The objectives of the four training stages for models of the published kind."""
 
 from typing import cast
 
@@ -68,7 +68,7 @@ class Grain2022Objective(StageObjective):
         return Drawn(face, picture, lr)
 
     def _trained_parts(self) -> list[nn.Module]:
-        """What the stage trains: whole modules, but of the prior only the code encoder.
+        """The modules that the stage trains; of the prior only the code encoder.
 
         When everything is trained for `fused` alone, layers that only the other two pictures need get no gradient
         and are left out: the rescaling decoder's last convolutions, and the head of the finest layer's code, which

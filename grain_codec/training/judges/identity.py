@@ -1,4 +1,4 @@
-"""Whether two pictures show the same person: distances between embeddings of trained recognisers.
+"""Measures of whether two pictures show the same person: distances between embeddings of trained recognisers.
 
 The user supplies the weights; the names of their tensors say which recogniser they belong to.
 """
@@ -15,7 +15,7 @@ from grain_codec.training.judges.face_chip import CHIP_COLUMNS, CHIP_ROWS, CHIP_
 from grain_codec.training.judges.identity_network import IRSE50, face_crop
 
 CHIP_MEAN = (122.782, 117.001, 104.298)
-"""What is subtracted from RGB samples up to 255; see `dlib::input_rgb_image_sized`."""
+"""The mean that is subtracted from RGB samples in 0..255; see `dlib::input_rgb_image_sized`."""
 
 SHRINKING_BLOCKS = (3, 7, 10, 13)
 BLOCKS = 14

@@ -29,11 +29,11 @@ class Adversary(nn.Module, ABC):
 
     @abstractmethod
     def generator_loss(self, real: Tensor, drawn: Tensor) -> Tensor:
-        """What the generator minimises: two `[B, 3, S, S]` in [-1, 1] -> a scalar, with a gradient for `drawn`."""
+        """The generator's loss: two `[B, 3, S, S]` in [-1, 1] -> a scalar, with a gradient for `drawn`."""
 
     @abstractmethod
     def forward(self, real: Tensor, drawn: Tensor, penalised: bool = False) -> tuple[Tensor, dict[str, Tensor]]:
-        """What the discriminator minimises, and figures.
+        """The discriminator's loss, and figures to report.
 
         Args:
             real, drawn: `[B, 3, S, S]` in [-1, 1], without gradient.

@@ -84,5 +84,5 @@ def build_loss(settings: LossSettings) -> FaceLoss:
 
 
 def _sampled(face: Tensor) -> Tensor:
-    """What the LR image should be, `[B, 3, S, S]` -> `[B, 3, 16, 16]`: bilinear and, as published, not antialiased."""
+    """The target of the LR image, `[B, 3, S, S]` -> `[B, 3, 16, 16]`: bilinear and, as published, not antialiased."""
     return F.interpolate(face, (GRID, GRID), mode="bilinear", align_corners=False, antialias=False)

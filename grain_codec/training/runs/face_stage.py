@@ -24,11 +24,11 @@ class FaceStage(StageRun[StageObjective, FaceSet]):
     """A stage that minimises the shared loss; a subclass gives `new_objective`.
 
     Attributes:
-        stage: what is published of the stage.
-        spec: of the model.
+        stage: the published settings of the stage.
+        spec: the model's spec.
         face_size: side of the faces that the objective takes, in pixels.
-        usual_batch: faces a step and process, where the user says nothing.
-        file_names: of the modules' files, by the modules' names; a module without one is not written.
+        usual_batch: faces for each step and process, unless the user chooses another number.
+        file_names: the names of the modules' files, by module; a module without one is not written.
         loss: the shared loss.
     """
 

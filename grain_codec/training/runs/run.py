@@ -40,7 +40,7 @@ def train_stage(run: StageRun[Any, Any], tell: Tell) -> None:
         torch.manual_seed(settings.seed + 1000 * trainer.rank + trainer.step)
         observer = None
         if trainer.rank == 0:
-            # What a killed run has left half written.
+            # Files that a killed run has left half written.
             remove_abandoned(str(state_path.parent), time.time())
             observer = RunObserver(run, trainer, validation_faces, tell)
         trainer.run(run.batches(faces, trainer), observer)

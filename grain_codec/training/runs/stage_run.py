@@ -1,4 +1,4 @@
-"""What a run needs to know of one stage of one model; each family gives its own."""
+"""The interface through which a run trains one stage of one model; each family implements its own."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sized
@@ -27,8 +27,8 @@ class StageRun(ABC, Generic[ObjectiveType, Faces]):
         writes_modules: whether the stage leaves files of modules; one that does not leaves only its log beside a
             checkpoint outside of --exp-dir.
         stage_name: the command that trains the stage.
-        settings: what the user asks.
-        recipe: how the stage is trained, where the user asks for nothing else.
+        settings: the user's settings.
+        recipe: how the stage is trained, unless the user chooses otherwise.
     """
 
     writes_modules: ClassVar[bool] = True
@@ -49,7 +49,7 @@ class StageRun(ABC, Generic[ObjectiveType, Faces]):
         """The networks with everything that they start from, as the objective that trains them.
 
         Args:
-            faces: to train on.
+            faces: the faces to train on.
             resumes: whether a checkpoint with the trained weights will be read afterwards.
             tell: takes lines of progress.
         """

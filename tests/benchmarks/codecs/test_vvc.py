@@ -89,7 +89,7 @@ def test_a_reader_that_never_saw_the_picture_decodes_it(vvc: Vvc, face: np.ndarr
 
 
 def test_bytes_fall_with_the_quantiser(vvc: Vvc, face: np.ndarray) -> None:
-    """What the search over qualities relies on."""
+    """The search over qualities relies on this."""
     sizes = [len(vvc.encode(shrunk(face, 48), trial(48, quantiser))) for quantiser in range(63, 19, -6)]
     assert sizes == sorted(sizes)
 
