@@ -1,4 +1,4 @@
-"""What a user asks of a training run or of an export. Without torch, so that `--help` answers at once."""
+"""The settings of training runs and of exports. This module needs no torch, so that `--help` answers at once."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class ModuleFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
-    """What a user asks of the training of one stage.
+    """The settings of the training of one stage.
 
     The fields are the options of grain-train by their names, whose help says what they do. None leaves a choice to
     the family of the model.
@@ -147,7 +147,7 @@ class RunSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ExportSettings:
-    """What a user asks of an export of trained networks as a weights file; see `grain-train export --help`."""
+    """The settings of an export of trained networks as a weights file; see `grain-train export --help`."""
 
     output_dir: Path
     modules: ModuleFiles

@@ -17,7 +17,7 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": t
 
 
 def autocast_type(precision: str, device: torch.device) -> torch.dtype:
-    """What matrix products are computed in, by a name of PRECISIONS; "auto" is bfloat16 on a GPU, else float32."""
+    """The type of matrix products, by a name of PRECISIONS; "auto" is bfloat16 on a GPU, else float32."""
     if precision == "auto":
         return torch.bfloat16 if device.type == "cuda" else torch.float32
     return PRECISIONS[precision]

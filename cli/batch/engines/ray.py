@@ -6,14 +6,14 @@ process that is lost costs time and no file: Ray does its blocks of jobs again e
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import os
-import pickle
 import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from grain_codec.cli.batch.conversion import Conversion
@@ -55,10 +55,9 @@ def run_on_ray(jobs: Iterable[Job], conversion: AnyConversion, count: int | None
         resources = {"concurrency": workers, "num_cpus": 1, "num_gpus": _gpus(conversion)}
         rows = _dataset(ray, todo, workers).map(_Worker, fn_constructor_args=(conversion, ledger), **resources)
         for job, row in zip(todo, rows.iter_rows(), strict=True):
-            outcome = pickle.loads(row["outcome"])
-            if isinstance(outcome, RunImpossible):
-                raise outcome
-            yield _as_the_user_wrote(outcome, job)
+            if row["impossible"]:
+                raise RunImpossible(row["impossible"])
+            yield _as_the_user_wrote(_outcome_of(row["outcome"]), job)
 
 
 class _Ledger:
@@ -83,14 +82,13 @@ class _Worker:
         self._conversion, self._ledger = conversion, ledger
 
     def __call__(self, row: Row) -> Row:
-        """Does the job of a row; the outcome is pickled, or the reason why no file can be converted."""
-        job: Job = pickle.loads(row["job"])
-        outcome: Outcome | RunImpossible
+        """Does the job of a row; gives its outcome as JSON, or the reason why no file can be converted."""
+        job = Job(os.fsdecode(row["source"]), os.fsdecode(row["target"]))
         try:
             outcome = self._conversion_of(row["number"], job)(job)
         except RunImpossible as error:
-            outcome = error
-        return {"outcome": pickle.dumps(outcome)}
+            return {"outcome": "", "impossible": str(error)}
+        return {"outcome": json.dumps(asdict(outcome)), "impossible": ""}
 
     def _conversion_of(self, number: int, job: Job) -> AnyConversion:
         """The conversion; of a job that a lost worker had begun, it may overwrite the outputs."""
@@ -140,10 +138,10 @@ def _connected() -> Any:
 
 
 def _dataset(ray: Any, jobs: list[Job], workers: int) -> Dataset:
-    """A row for each job: its number, and the job itself, pickled, with absolute paths."""
+    """A row for each job: its number, and its absolute paths, as bytes because names need not be UTF-8."""
     jobs_a_block = max(1, min(MOST_JOBS_A_BLOCK, len(jobs) // (BLOCKS_A_WORKER * workers)))
-    absolute = (Job(_absolute(job.source), _absolute(job.target)) for job in jobs)
-    rows = [{"number": number, "job": pickle.dumps(job)} for number, job in enumerate(absolute)]
+    paths = ((os.fsencode(_absolute(job.source)), os.fsencode(_absolute(job.target))) for job in jobs)
+    rows = [{"number": number, "source": source, "target": target} for number, (source, target) in enumerate(paths)]
     return ray.data.from_items(rows, override_num_blocks=math.ceil(len(rows) / jobs_a_block))
 
 
@@ -163,6 +161,13 @@ def _gpus(conversion: AnyConversion) -> int:
 def _absolute(path: str) -> str:
     """A path that means the same in another working directory."""
     return path if is_url(path) else os.path.abspath(path)
+
+
+def _outcome_of(text: str) -> Outcome:
+    """Reads an outcome that a worker wrote as JSON, whose escapes keep names that are not UTF-8."""
+    fields = json.loads(text)
+    lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+    return Outcome(**{**fields, **lists, "job": Job(**fields["job"])})
 
 
 def _as_the_user_wrote(outcome: Outcome, job: Job) -> Outcome:

@@ -34,7 +34,7 @@ Ints = npt.NDArray[np.int64]
 class DetailContext(NamedTuple):
     """Index into the table of detail contexts."""
 
-    band: int  # Of the component.
+    band: int  # The band of the component.
     inside: Ints  # Class of each cell, from the levels coded in it so far, `[N, cells]`.
     around: Ints  # Class of each cell, from the levels coded in the cells around it so far, `[N, cells]`.
 
@@ -44,7 +44,7 @@ class DetailGroup(NamedTuple):
 
     cells: Ints  # Indices of their cells.
     component: int  # Their component.
-    context: DetailContext  # Of each level.
+    context: DetailContext  # The context of each level.
 
 
 def expected_magnitude(scales: npt.NDArray[np.integer[Any]]) -> Ints:

@@ -48,7 +48,7 @@ def decoding_passes() -> list[Tensor]:
 
 @dataclass
 class Analysis:
-    """What the encoder found: values before and after rounding, and the view that a decoder makes of them."""
+    """The result of encoding: values before and after rounding, and the view that a decoder makes of them."""
 
     thumbnail_levels: Tensor  # `[B, T]` whole numbers as floats.
     detail_values: Tensor  # `[B, 256, C]` coefficients over their step, not rounded.

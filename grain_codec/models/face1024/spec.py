@@ -43,7 +43,7 @@ class Face1024Spec(Spec):
 
     family: ClassVar[str] = FIRST_FAMILY
 
-    name: str = "face-1024"  # What users call the model (`-m`).
+    name: str = "face-1024"  # The model's name for users (`-m`).
     image_size: int = bounded(1024, 4 * GRID, 2048)  # Side of the face in pixels.
     # Side of the antialiased view that is transmitted; everything finer is drawn.
     view_size: int = bounded(128, 4 * GRID, 512)

@@ -75,7 +75,7 @@ class Face1024Objective(StageObjective):
 
     @torch.no_grad()
     def decoded_views(self, face: Tensor, qualities: Tensor) -> tuple[Tensor, Tensor]:
-        """What a decoder has of faces `[B, 3, D, D]` at fine qualities `[B]`: views `[B, 3, V, V]` and steps `[B]`."""
+        """The views `[B, 3, V, V]` and steps `[B]` that a decoder has of faces `[B, 3, D, D]` at qualities `[B]`."""
         rescaling, spec = self.networks.rescaling, self.networks.spec
         step = spec.coarsest_step * 2.0 ** (-qualities.to(face.device) / spec.steps_per_octave)
         view = antialiased_resize((face.float() + 1) / 2, spec.view_size).clamp(0, 1)
