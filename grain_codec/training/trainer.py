@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from grain_codec.errors import WrongModel
 from grain_codec.models.tensor_files import read_content
-from grain_codec.training.averaging import AveragedWeights
 from grain_codec.training.objectives import Objective, Outcome
+from grain_codec.training.optimizers.averaging import AveragedWeights
 from grain_codec.training.settings import Recipe
 from grain_codec.training.state_files import write_state
 from grain_codec.training.updates import Updates, autocast_type, between_processes

@@ -9,8 +9,8 @@ import torch.distributed as distributed
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from grain_codec.training.muon import Muon
-from grain_codec.training.ranger import Ranger
+from grain_codec.training.optimizers.muon import Muon
+from grain_codec.training.optimizers.ranger import Ranger
 from grain_codec.training.settings import Recipe
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}

@@ -41,13 +41,13 @@ class ToyFamily(ModelFamily[ToySpec, Any]):
     training_module = __name__
 
     def coder(self, spec: ToySpec, tensors: Mapping[str, Any]) -> Coder[Any]:
-        raise NotImplementedError
+        raise AssertionError("training asks for no codec")
 
     def build_networks(self, spec: ToySpec, modules: Collection[str]) -> ReciprocalNetworks:
-        raise NotImplementedError
+        raise AssertionError("training asks for no codec")
 
     def encoder(self, networks: ReciprocalNetworks, coder: Coder[Any]) -> Encoder[Any]:
-        raise NotImplementedError
+        raise AssertionError("training asks for no codec")
 
     def usual_batch(self, device: torch.device) -> int:
         return 1

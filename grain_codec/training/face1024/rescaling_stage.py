@@ -103,7 +103,7 @@ class RescalingObjective(Objective):
         return Outcome(loss, {"psnr": psnr.detach(), "bits": bits.mean().detach()})
 
     def _expected_magnitudes(self, found: Tensor, step: Tensor) -> Tensor:
-        """The magnitudes that the coder expects before it reads each level, from the magnitudes found, `[B, 256, C]`."""
+        """The magnitudes that the coder expects before it reads each level, from those found, `[B, 256, C]`."""
         base = (self.log_magnitude + self.log_magnitude_slope * step.log()[:, None, None]).clamp(-7, 5)
         expected = base.detach().exp()
         inside, inside_expected = found @ self.earlier, expected @ self.earlier

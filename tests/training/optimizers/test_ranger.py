@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from grain_codec.training.ranger import Ranger
+from grain_codec.training.optimizers.ranger import Ranger
 
 NEVER = 10**9
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from grain_codec.training.muon import Muon, orthogonal
+from grain_codec.training.optimizers.muon import Muon, orthogonal
 
 
 def test_momentum_becomes_nearly_orthogonal():
