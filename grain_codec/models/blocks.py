@@ -43,7 +43,7 @@ def per_cell(cells: Tensor, matrices: Tensor) -> Tensor:
     matrices are many times slower in bfloat16 than in float32.
     """
     with torch.autocast(cells.device.type, enabled=False):
-        return torch.bmm(cells.float().transpose(0, 1), matrices).transpose(0, 1)
+        return torch.bmm(cells.float().transpose(0, 1), matrices.float()).transpose(0, 1)
 
 
 def round_with_dead_zone(values: Tensor, rounding: float | Tensor) -> Tensor:
