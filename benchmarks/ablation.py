@@ -6,8 +6,6 @@ The first row is the LR image of the paper on its own, 8 bits a sample and nothi
 loss; its face is what face-1024's rescaling module draws of the thumbnail alone, every detail level zero.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,8 +26,7 @@ from grain_codec.models.grain2022 import lossless
 from grain_codec.settings import DecodeSettings, EncodeSettings
 
 PLAIN_MODEL = "face-1024"
-Figures = dict[str, float]
-"""The bytes of a face's file, and the metrics of its picture."""
+Figures = dict[str, float]  # The bytes of a face's file, and the metrics of its picture.
 
 
 def plain_samples(codec: Codec, metrics: MetricSet, pixels: Pixels) -> Figures:

@@ -3,8 +3,6 @@
 python -m grain_codec.benchmarks.demo ORIGINALS ENCODED DECODED SHEET.png
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

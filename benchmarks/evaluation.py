@@ -1,7 +1,5 @@
 """The test of a model on a folder of faces: its pictures as files, and a table of their distances."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections import Counter
@@ -32,40 +30,25 @@ PICTURES = ("rescaled", "prior", "fused")
 COMPARISON = "comparison"
 TABLE = "metrics.csv"
 
-Pictures = dict[str, Pixels]
-"""`lr`, uint8 `[16, 16, 3]`, and those of PICTURES that a model draws, uint8 `[S, S, 3]`."""
+Pictures = dict[str, Pixels]  # `lr`, uint8 `[16, 16, 3]`, and those of PICTURES that a model draws, uint8 `[S, S, 3]`.
 
-TableRow = dict[str, str | float]
-"""The cells of one picture of one face by column."""
+TableRow = dict[str, str | float]  # The cells of one picture of one face by column.
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationSettings:
-    """The settings of the test of a model, as a user gives them.
+    """The settings of the test of a model, as a user gives them."""
 
-    Attributes:
-        faces: folders of faces, tar shards or images.
-        output_dir: where the pictures and the table go.
-        model: a shipped model or a weights file; with trained modules, the sizes as for training.
-        modules: the trained modules to test instead of a weights file.
-        quality: quality level of a model that has several.
-        lpips_weights: files of LPIPS, to measure it too.
-        identity_weights: file of a face recogniser, to measure its distance too.
-        official_quirks: does what the published test program does instead of what a file holds.
-        force: whether files may be replaced.
-        device: "auto", or what torch calls the device.
-    """
-
-    faces: tuple[Path, ...]
-    output_dir: Path
-    model: str = DEFAULT_MODEL
-    modules: ModuleFiles
-    quality: int | None = None
-    lpips_weights: tuple[Path, ...] = ()
-    identity_weights: Path | None = None
-    official_quirks: bool = False
-    force: bool = False
-    device: str = "auto"
+    faces: tuple[Path, ...]  # Folders of faces, tar shards or images.
+    output_dir: Path  # Where the pictures and the table go.
+    model: str = DEFAULT_MODEL  # A shipped model or a weights file; with trained modules, the sizes as for training.
+    modules: ModuleFiles  # The trained modules to test instead of a weights file.
+    quality: int | None = None  # Quality level of a model that has several.
+    lpips_weights: tuple[Path, ...] = ()  # Files of LPIPS, to measure it too.
+    identity_weights: Path | None = None  # File of a face recogniser, to measure its distance too.
+    official_quirks: bool = False  # Does what the published test program does instead of what a file holds.
+    force: bool = False  # Whether files may be replaced.
+    device: str = "auto"  # "auto", or what torch calls the device.
 
 
 def evaluate_model(settings: EvaluationSettings, tell: Callable[[str], None]) -> None:

@@ -3,8 +3,6 @@
 python -m grain_codec.benchmarks.failures FACES SHEET.jpg --max-bytes 384 --count 3
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,15 +23,11 @@ from grain_codec.formats.images.contact_sheet import Tile, contact_sheet
 
 @dataclass(frozen=True)
 class Figures:
-    """The distances of a decoded face to its original.
-
-    Attributes:
-        psnr: the PSNR of the first output, in dB.
-        identity: the identity distance of the last output to the original; None where no face is found in the original.
-    """
+    """The distances of a decoded face to its original."""
 
     name: str
-    psnr: float
+    psnr: float  # The PSNR of the first output, in dB.
+    # The identity distance of the last output to the original; None where no face is found in the original.
     identity: float | None
 
 

@@ -5,8 +5,6 @@
 A model of the published kind stores its LR image so; thumbnails are what such an image is trained to look like.
 """
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Packages that parts of a benchmark need and that not everybody has installed."""
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 
 from grain_codec.errors import GrainError

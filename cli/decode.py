@@ -1,7 +1,5 @@
 """grain-decode: .grain files and 16x16 carriers back to face photographs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """grain-encode: face photographs to files of a few hundred bytes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import click
@@ -17,8 +15,7 @@ from grain_codec.settings import EncodeSettings, ModelChoice
 from grain_codec.version import VERSION
 
 PROGRAM = "grain-encode"
-SUFFIXES = {"grain": ".grain", "png": ".grain.png"}
-"""The suffix of the outputs' names, by carrier."""
+SUFFIXES = {"grain": ".grain", "png": ".grain.png"}  # The suffix of the outputs' names, by carrier.
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=shared.BATCH_EPILOG)

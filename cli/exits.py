@@ -1,7 +1,5 @@
 """How commands end: their exit codes, and orderly ends where an exception would print a traceback."""
 
-from __future__ import annotations
-
 import signal
 import sys
 import threading

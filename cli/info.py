@@ -1,7 +1,5 @@
 """grain-info: what a .grain file or a carrier says about itself, and whether it is whole."""
 
-from __future__ import annotations
-
 import json
 import sys
 

@@ -1,7 +1,5 @@
 """The options that grain-encode and grain-decode share."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,20 +10,15 @@ import click
 from grain_codec.settings import DEFAULT_MODEL
 
 Command = Callable[..., Any]
-Jobs = int | Literal["all"]
-"""A number of processes, or one for each CPU core."""
+Jobs = int | Literal["all"]  # A number of processes, or one for each CPU core.
 
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """How a batch treats files and what it says; the fields are the options of `batch_options`, and -r.
-
-    Attributes:
-        jobs: None means what suits the engine.
-    """
+    """How a batch treats files and what it says; the fields are the options of `batch_options`, and -r."""
 
     recursive: bool = False
-    jobs: Jobs | None = None
+    jobs: Jobs | None = None  # None means what suits the engine.
     force: bool = False
     dry_run: bool = False
     skip_existing: bool = False

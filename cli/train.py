@@ -1,7 +1,5 @@
 """grain-train: trains a model stage by stage, exports it as the weights file that the codec loads, and tests it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path

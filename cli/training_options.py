@@ -1,7 +1,5 @@
 """The options of grain-train: those that every stage has, and those of the loss and of earlier stages."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path

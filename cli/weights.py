@@ -1,7 +1,5 @@
 """grain-weights: imports official checkpoints as a weights file, and describes weights files."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -17,8 +15,7 @@ from grain_codec.version import VERSION
 PROGRAM = "grain-weights"
 EXIT_FAILED = 1
 
-Rows = dict[str, Any]
-"""The description of a weights file: values by label."""
+Rows = dict[str, Any]  # The description of a weights file: values by label.
 
 
 @contextmanager

@@ -1,9 +1,6 @@
 """The errors that a user's input can cause, and how messages show them; each error's text is meant for that user."""
 
-from __future__ import annotations
-
-MOST_REASON = 500
-"""Characters of an error's text that are shown."""
+MOST_REASON = 500  # Characters of an error's text that are shown.
 
 
 class GrainError(Exception):

@@ -1,7 +1,5 @@
 """The image types that users hold, to and from the codec's pixels."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

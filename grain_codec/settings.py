@@ -3,8 +3,6 @@
 This module imports neither torch nor numpy, so that every `--help` answers at once.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 DEFAULT_MODEL = "face-1024"
@@ -13,8 +11,7 @@ MOST_QUALITY = 8
 DEFAULT_EFFORT = 0
 MOST_EFFORT = 9
 CARRIERS = ("grain", "png")
-OUTPUTS = ("fused", "rescaled", "prior")
-"""The pictures that a model may be able to draw, the best first."""
+OUTPUTS = ("fused", "rescaled", "prior")  # The pictures that a model may be able to draw, the best first.
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 

@@ -40,8 +40,7 @@ MOST_FILE_BYTES = 1 << 29  # Bound on the size of a weights file; the published 
 MOST_HEADER_BYTES = 1 << 20
 """Bound on the header of a weights file, which names the tensors; the published model needs a fifth of it."""
 
-NETWORKS = "networks."
-"""How the names of the networks' tensors begin."""
+NETWORKS = "networks."  # How the names of the networks' tensors begin.
 
 _DRAWING = ("networks.prior.", "networks.fusion.")
 

@@ -5,8 +5,6 @@ file until it is moved, and the system frees the lock when the writer dies, howe
 that is not locked was abandoned and can be removed.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import stat

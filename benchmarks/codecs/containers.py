@@ -1,7 +1,5 @@
 """The size of the picture in a WebP, AVIF or HEIC file, for users who embed pictures and need no container."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 

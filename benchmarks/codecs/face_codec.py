@@ -1,7 +1,5 @@
 """The interface of every codec in a comparison: files under a byte cap, and the points of a rate-distortion curve."""
 
-from __future__ import annotations
-
 import statistics
 import time
 from collections.abc import Callable
@@ -20,28 +18,18 @@ SECONDS_FOR_REPEATS = 0.01
 
 @dataclass(frozen=True)
 class Coded:
-    """A face after encoding and decoding.
+    """A face after encoding and decoding."""
 
-    Attributes:
-        series: the codec, with the output and the effort if it is a model.
-        data: the whole file.
-        pixels: uint8 `[S, S, 3]`, decoded and drawn at the face's own size.
-        setting: the codec's settings for this file.
-        payload_bytes: bytes of the file without its container; None where the file has no such part.
-        prescale: side in pixels at which the face was encoded; None where it was not shrunk first.
-        low_resolution: uint8 `[16, 16, 3]`, a model's LR image.
-        encode_seconds, decode_seconds: from full-size pixels to bytes and back.
-    """
-
-    series: Series
-    data: bytes
-    pixels: Pixels
-    setting: str
-    payload_bytes: int | None
+    series: Series  # The codec, with the output and the effort if it is a model.
+    data: bytes  # The whole file.
+    pixels: Pixels  # uint8 `[S, S, 3]`, decoded and drawn at the face's own size.
+    setting: str  # The codec's settings for this file.
+    payload_bytes: int | None  # Bytes of the file without its container; None where the file has no such part.
+    # From full-size pixels to bytes and back.
     encode_seconds: float
     decode_seconds: float
-    prescale: int | None = None
-    low_resolution: Pixels | None = None
+    prescale: int | None = None  # Side in pixels at which the face was encoded; None where it was not shrunk first.
+    low_resolution: Pixels | None = None  # uint8 `[16, 16, 3]`, a model's LR image.
 
 
 class FaceCodec(Protocol):

@@ -1,7 +1,5 @@
 """The FFmpeg program that the package imageio-ffmpeg brings, run without a shell and without files."""
 
-from __future__ import annotations
-
 import subprocess
 from collections.abc import Sequence
 from functools import cache
@@ -9,8 +7,7 @@ from functools import cache
 from grain_codec.benchmarks.packages import PackageMissing, require
 from grain_codec.errors import GrainError
 
-SECONDS = 300
-"""One picture may take so long; then the program is ended."""
+SECONDS = 300  # One picture may take so long; then the program is ended.
 
 
 class FFmpegFailed(GrainError):

@@ -1,7 +1,5 @@
 """Our own models in a comparison: the faithful and the natural output, at every effort asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 
@@ -13,8 +11,7 @@ from grain_codec.codec import Pixels, load_model
 from grain_codec.errors import TooLarge
 from grain_codec.settings import DecodeSettings, EncodeSettings
 
-COMPARED = ("rescaled", "fused")
-"""The outputs that users decode to; `prior` is an intermediate result."""
+COMPARED = ("rescaled", "fused")  # The outputs that users decode to; `prior` is an intermediate result.
 
 
 class ModelCodec:

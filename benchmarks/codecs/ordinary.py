@@ -4,8 +4,6 @@ Each is set to be as near as it can within the bytes, not to be fast. Of several
 usual readers open is counted: JPEG XL and JPEG 2000 as bare codestreams.
 """
 
-from __future__ import annotations
-
 from importlib.metadata import version
 from typing import Any
 
@@ -22,8 +20,7 @@ JXL_PACKAGE = "pillow-jxl-plugin"
 JXL_DRAFT_EFFORT, JXL_THOROUGH_EFFORT = 3, 7
 JXL_REFINEMENT = f", then effort {JXL_THOROUGH_EFFORT} for the best two"
 HEIF_PACKAGE = "pillow-heif"
-HEVC_OPTIONS = {"preset": "slow", "tune": "psnr"}
-"""On training faces slower presets made files larger and no nearer."""
+HEVC_OPTIONS = {"preset": "slow", "tune": "psnr"}  # On training faces slower presets made files larger and no nearer.
 
 HEVC_THREADS = {"x265:pools": "none", "x265:frame-threads": "1"}
 JPEG2000_QUALITIES = range(201)

@@ -1,7 +1,5 @@
 """A format of ordinary picture files, as Pillow or one of its plugins writes and reads it."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,36 +14,24 @@ from grain_codec.benchmarks.packages import require
 
 @dataclass(frozen=True)
 class PillowFormat:
-    """An `ImageFormat` that Pillow knows.
+    """An `ImageFormat` that Pillow knows."""
 
-    Attributes:
-        name: as in the results.
-        pillow_name: what Pillow calls it.
-        describe: given whether the search is quick, tells in whole sentences of library, version, settings, and how
-            payload bytes are counted.
-        options: what Pillow's `save` is given for a trial.
-        payload_bytes: bytes of a file without its container, or None where that means nothing.
-        modes: all of them are tried.
-        qualities: from the smallest files to the largest.
-        has_thorough: whether the encoder can take more time over what the search has found.
-        smallest_side: in pixels, that the encoder takes.
-        setting: a trial's settings as the format's own tools name them.
-        plugin: module whose import brings the format to Pillow; empty where Pillow has it.
-        plugin_needed: sentence that says so where the module is missing.
-    """
-
-    name: str
-    pillow_name: str
+    name: str  # As in the results.
+    pillow_name: str  # What Pillow calls it.
+    # Given whether the search is quick, tells in whole sentences of library, version, settings, and how payload bytes
+    # are counted.
     describe: Callable[[bool], str]
-    options: Callable[[Trial], dict[str, Any]]
+    options: Callable[[Trial], dict[str, Any]]  # What Pillow's `save` is given for a trial.
+    # Bytes of a file without its container, or None where that means nothing.
     payload_bytes: Callable[[bytes], int | None]
-    modes: tuple[str, ...] = ("",)
-    qualities: range = range(101)
-    has_thorough: bool = False
-    smallest_side: int = 1
+    modes: tuple[str, ...] = ("",)  # All of them are tried.
+    qualities: range = range(101)  # From the smallest files to the largest.
+    has_thorough: bool = False  # Whether the encoder can take more time over what the search has found.
+    smallest_side: int = 1  # In pixels, that the encoder takes.
+    # A trial's settings as the format's own tools name them.
     setting: Callable[[Trial], str] = lambda trial: " ".join(filter(None, (f"q{trial.quality}", trial.mode)))
-    plugin: str = ""
-    plugin_needed: str = ""
+    plugin: str = ""  # Module whose import brings the format to Pillow; empty where Pillow has it.
+    plugin_needed: str = ""  # Sentence that says so where the module is missing.
 
     def prepare(self) -> None:
         """See `ImageFormat`."""

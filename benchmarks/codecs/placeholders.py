@@ -1,7 +1,5 @@
 """The codecs that every other should beat: plain 16x16 samples, and a hash that shows a blur while a page loads."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from functools import partial
 from importlib.metadata import version
@@ -16,8 +14,7 @@ from grain_codec.benchmarks.tables.rows import Series
 from grain_codec.codec import Pixels
 from grain_codec.coding.grid import GRID
 
-HASHED_SIDE = 32
-"""Side in pixels of what BlurHash is given: its 9x9 cosines at most can show no more detail."""
+HASHED_SIDE = 32  # Side in pixels of what BlurHash is given: its 9x9 cosines at most can show no more detail.
 
 
 class Placeholder(ABC):

@@ -1,7 +1,5 @@
 """An ordinary codec behind a downscale: the search for the size and quality that are nearest under a byte cap."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any, Protocol
@@ -24,25 +22,17 @@ RANKING_SIDE = 256
 """Candidates are ranked by their squared error at this side, and the nearest of them compared at full size."""
 
 FINALISTS = 2
-MISSES = 2
-"""Sizes in a row that may be farther from the face than the nearest yet, before the search turns round."""
+MISSES = 2  # Sizes in a row that may be farther from the face than the nearest yet, before the search turns round.
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One way to encode a face.
+    """One way to encode a face."""
 
-    Attributes:
-        prescale: side in pixels.
-        mode: the format's mode, such as its chroma sampling.
-        quality: the format's quality setting.
-        thorough: whether the encoder may take more time.
-    """
-
-    prescale: int
-    mode: str
-    quality: int
-    thorough: bool = False
+    prescale: int  # Side in pixels.
+    mode: str  # The format's mode, such as its chroma sampling.
+    quality: int  # The format's quality setting.
+    thorough: bool = False  # Whether the encoder may take more time.
 
 
 class ImageFormat(Protocol):

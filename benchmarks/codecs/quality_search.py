@@ -1,12 +1,9 @@
 """The search for the highest quality whose file fits, with few encodings."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 
-LOOK_AHEAD = 2
-"""Qualities tried beyond the one that was found: bytes do not always grow with quality."""
+LOOK_AHEAD = 2  # Qualities tried beyond the one that was found: bytes do not always grow with quality.
 
 
 class QualitySearch:

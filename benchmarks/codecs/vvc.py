@@ -8,8 +8,6 @@ gain 0.2 to 0.5 dB over BT.709 with limited range and FFmpeg's usual filters. li
 bits and nothing else. A search at four caps encodes about 100 pictures of a face, in 26 to 31 seconds of one core.
 """
 
-from __future__ import annotations
-
 import io
 from functools import cache
 from importlib.metadata import version
@@ -29,8 +27,7 @@ from grain_codec.benchmarks.codecs.vvc_stream import (
     without_parameter_sets,
 )
 
-COARSEST, FINEST = 63, 20
-"""Quantisers, QP; qualities count from the coarsest."""
+COARSEST, FINEST = 63, 20  # Quantisers, QP; qualities count from the coarsest.
 
 PRESET = "slow"
 ENCODER = {

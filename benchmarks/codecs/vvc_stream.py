@@ -6,19 +6,13 @@ beforehand. What is left is a file of its own here: four bytes, then the other u
 of ITU-T H.266.
 """
 
-from __future__ import annotations
-
 from struct import Struct
 
 START_CODE = b"\0\0\1"
-SLICE, SEQUENCE_SET, PICTURE_SET, ADAPTATION_SET = 8, 15, 16, 17
-"""IDR_N_LP, SPS_NUT, PPS_NUT, PREFIX_APS_NUT; Table 5."""
+SLICE, SEQUENCE_SET, PICTURE_SET, ADAPTATION_SET = 8, 15, 16, 17  # IDR_N_LP, SPS_NUT, PPS_NUT, PREFIX_APS_NUT; Table 5.
 
-HEAD = Struct(">HH")
-"""Side of the picture in pixels, and the number of bytes that follow."""
-
-UNIT_HEADER = 2
-"""Bytes; they name the unit's type, and are otherwise the same in all units of a still (7.3.1.2)."""
+HEAD = Struct(">HH")  # Side of the picture in pixels, and the number of bytes that follow.
+UNIT_HEADER = 2  # Bytes; they name the unit's type, and are otherwise the same in all units of a still (7.3.1.2).
 
 
 class BadStream(ValueError):

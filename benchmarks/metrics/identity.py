@@ -4,8 +4,6 @@ The chip that the recogniser sees is cut where dlib finds the original's face, f
 finds none, the chip is the rectangle in which it finds faces aligned as FFHQ's are: the median over 37 of them.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version

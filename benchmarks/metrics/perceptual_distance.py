@@ -1,7 +1,5 @@
 """LPIPS as a metric: the distance of `grain_codec.training.judges.perceptual`, with weights that the user has."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,8 +12,7 @@ from grain_codec.codec import Pixels
 from grain_codec.errors import WrongModel
 from grain_codec.training.judges.perceptual import PerceptualDistance, ShiftTolerantDistance, load_perceptual
 
-SIDE = 256
-"""Side in pixels at which pictures are compared; the networks were trained on pictures of about this size."""
+SIDE = 256  # Side in pixels at which pictures are compared; the networks were trained on pictures of about this size.
 
 MOST_BYTES = 1 << 30
 

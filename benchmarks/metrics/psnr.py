@@ -1,7 +1,5 @@
 """Peak signal-to-noise ratio, and the thumbnail that LR images are compared with."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

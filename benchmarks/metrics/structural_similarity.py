@@ -6,8 +6,6 @@ from 0 to 255. Wang, Simoncelli, Bovik, "Multiscale structural similarity for im
 scales, each half the last. Both are computed for each channel, and the channels are averaged.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pytorch_msssim
 import torch
@@ -15,11 +13,8 @@ from torch import Tensor
 
 from grain_codec.codec import Pixels
 
-REDUCTION = 2**4
-"""A side of the finest scale over that of the coarsest."""
-
-LEAST_SIDE = 11 * REDUCTION
-"""Smaller pictures have no window left at the coarsest of the five scales."""
+REDUCTION = 2**4  # A side of the finest scale over that of the coarsest.
+LEAST_SIDE = 11 * REDUCTION  # Smaller pictures have no window left at the coarsest of the five scales.
 
 
 def ssim(one: Pixels, other: Pixels) -> float:

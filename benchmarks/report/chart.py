@@ -1,7 +1,5 @@
 """The parts that all figures share: the colours, and the conversion of a matplotlib figure to inline SVG."""
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -31,19 +29,12 @@ SERIES_COLOURS = [light for name, light in LIGHT.items() if name.startswith("ser
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawn figure, in the light colours.
+    """A drawn figure, in the light colours."""
 
-    Attributes:
-        title: the figure's title.
-        description: what a screen reader says instead of showing it.
-        figure: one unit of its size is 1/72 inch, and a CSS pixel of the page.
-        tooltips: the tooltip of each mark in a set, by matplotlib's group id of the set.
-    """
-
-    title: str
-    description: str
-    figure: Figure
-    tooltips: Mapping[str, Sequence[str]]
+    title: str  # The figure's title.
+    description: str  # What a screen reader says instead of showing it.
+    figure: Figure  # One unit of its size is 1/72 inch, and a CSS pixel of the page.
+    tooltips: Mapping[str, Sequence[str]]  # The tooltip of each mark in a set, by matplotlib's group id of the set.
 
 
 def inline_svg(chart: Chart, identifier: str) -> Markup:

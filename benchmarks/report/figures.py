@@ -1,7 +1,5 @@
 """The figures of a benchmark: distance over bytes, the spread over the faces, and the gain on each face."""
 
-from __future__ import annotations
-
 import io
 import math
 import textwrap

@@ -1,7 +1,5 @@
 """The faces themselves in the report: two codecs at equal bytes under a slider, beside the original."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

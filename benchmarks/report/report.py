@@ -1,7 +1,5 @@
 """`report.html`: a benchmark's rows as one page that needs no network, no server and no script to be read."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """A check that the packages that draw the report are installed. This module itself needs none of them."""
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 
 PACKAGES = ("jinja2", "matplotlib")

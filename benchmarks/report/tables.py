@@ -1,7 +1,5 @@
 """The cells of the report's tables that take more than formatting one value."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """The record of what a run was measured with, to repeat the run and to keep out rows measured with other settings."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import os

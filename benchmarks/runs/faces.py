@@ -1,7 +1,5 @@
 """The faces of a comparison: which files of a folder can be used, and which cannot and why."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 from collections.abc import Iterator
@@ -21,17 +19,11 @@ DIGEST_LETTERS = 12
 
 @dataclass(frozen=True)
 class FaceFile:
-    """A usable picture.
+    """A usable picture."""
 
-    Attributes:
-        name: the file's name without its folder, made safe to print.
-        path: the file's path.
-        digest: leading hexadecimal digits of the SHA-256 over its bytes.
-    """
-
-    name: str
-    path: Path
-    digest: str
+    name: str  # The file's name without its folder, made safe to print.
+    path: Path  # The file's path.
+    digest: str  # Leading hexadecimal digits of the SHA-256 over its bytes.
 
     def read(self, size: int) -> Pixels:
         """The face, uint8 `[size, size, 3]`."""

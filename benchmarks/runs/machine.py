@@ -1,7 +1,5 @@
 """The machine that something was measured on, and the memory that it took."""
 
-from __future__ import annotations
-
 import platform
 import resource
 import sys

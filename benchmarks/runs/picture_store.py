@@ -1,7 +1,5 @@
 """The pictures of a report: kept while a run lasts, then those of a few chosen faces, so that it can be redrawn."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence
@@ -14,8 +12,7 @@ from grain_codec.benchmarks.tables.rows import Row
 from grain_codec.benchmarks.tables.summary import Results
 from grain_codec.whole_files import write_whole
 
-Pictures = dict[str, dict[str, bytes]]
-"""WebP bytes by face and by "original", "LR image" or a series' label."""
+Pictures = dict[str, dict[str, bytes]]  # WebP bytes by face and by "original", "LR image" or a series' label.
 
 FIRST, WORST = 4, 2
 INDEX = "index.json"

@@ -1,7 +1,5 @@
 """The plan of a run: its codecs, caps and metrics. It is small enough to be sent to every worker."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from grain_codec.benchmarks.codecs.face_codec import FaceCodec

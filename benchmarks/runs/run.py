@@ -1,7 +1,5 @@
 """The folder of a report: a run that measures into it, and everything that is drawn from its table again."""
 
-from __future__ import annotations
-
 import shutil
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """A whole run over faces and codecs on several processes, which goes on where a killed one stopped."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import as_completed

@@ -34,22 +34,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of one task.
-
-    Attributes:
-        rows: the task's rows of the results table.
-        pictures: WebP bytes at the plan's picture cap, by the series' label.
-        seconds: the time that it took.
-        warning: a warning for readers of the report.
-        error: the reason why there are no rows.
-    """
+    """The outcome of one task."""
 
     task: Task
-    rows: tuple[Row, ...] = ()
+    rows: tuple[Row, ...] = ()  # The task's rows of the results table.
+    # WebP bytes at the plan's picture cap, by the series' label.
     pictures: dict[str, bytes] = field(default_factory=dict)
-    seconds: float = 0.0
-    warning: str = ""
-    error: str = ""
+    seconds: float = 0.0  # The time that it took.
+    warning: str = ""  # A warning for readers of the report.
+    error: str = ""  # The reason why there are no rows.
 
 
 @dataclass(frozen=True)

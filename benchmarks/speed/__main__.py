@@ -9,8 +9,6 @@ them, in milliseconds for one face. On a machine that does other work too, proce
 this process with all its threads, not of its workers.
 """
 
-from __future__ import annotations
-
 import csv
 import tempfile
 from collections.abc import Iterator
@@ -28,8 +26,7 @@ from grain_codec.formats.images.reading import read_face
 from grain_codec.ops.kernels import reason_unavailable
 from grain_codec.runtime.cores import available_cores
 
-MOST_PUBLISHED = 8
-"""Faces at once for the published networks."""
+MOST_PUBLISHED = 8  # Faces at once for the published networks.
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,7 +1,5 @@
 """How long decoding takes: its stages, other ways to run the networks, ordinary files, and a folder of files."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The operations one by one: the torch reference, the same compiled by torch, and the kernel."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """How long something takes: median and spread after a warm-up, and on which machine."""
 
-from __future__ import annotations
-
 import os
 import statistics
 import time
@@ -20,19 +18,15 @@ COLUMNS = ("what", "batch", "median ms", "from ms", "to ms", "processor ms", "ru
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: milliseconds for one of a batch.
-
-    Attributes:
-        low, high: first and third quartile.
-        busy: median of the time that the processor's cores spent on all threads of this process.
-    """
+    """A line of the table: milliseconds for one of a batch."""
 
     what: str
     batch: int
     median: float
+    # First and third quartile.
     low: float
     high: float
-    busy: float
+    busy: float  # Median of the time that the processor's cores spent on all threads of this process.
     runs: int
 
     def cells(self) -> tuple[str, ...]:

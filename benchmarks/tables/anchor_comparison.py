@@ -1,7 +1,5 @@
 """Every codec against an anchor: BD-rate, BD-PSNR and the dB at equal bytes, face by face and then averaged."""
 
-from __future__ import annotations
-
 import json
 import statistics
 from collections.abc import Iterable, Sequence
@@ -27,15 +25,10 @@ PSNR_COLUMNS = ("bd_psnr_db", "bytes_from", "bytes_to", "bd_psnr_faces")
 
 @dataclass(frozen=True)
 class MeanDelta:
-    """A difference and its overlap, both averaged over the faces on which the two curves overlap.
+    """A difference and its overlap, both averaged over the faces on which the two curves overlap."""
 
-    Attributes:
-        delta: None where they overlap on no face.
-        faces: on how many faces they do.
-    """
-
-    delta: Delta | None
-    faces: int
+    delta: Delta | None  # None where they overlap on no face.
+    faces: int  # On how many faces they do.
 
 
 @dataclass(frozen=True)
@@ -48,21 +41,14 @@ class Gain:
 
 @dataclass(frozen=True)
 class AnchorComparison:
-    """A series against the anchor.
-
-    Attributes:
-        rate: the difference of bytes at equal PSNR, in percent of the anchor's; negative is a saving.
-        psnr: the difference of PSNR at equal bytes, in dB.
-        gains: the gain over the anchor at the bytes of the series' own file under the cap, by cap.
-        faces: the number of all faces.
-    """
+    """A series against the anchor."""
 
     series: Series
     anchor: Series
-    rate: MeanDelta
-    psnr: MeanDelta
-    gains: dict[int, Gain]
-    faces: int
+    rate: MeanDelta  # The difference of bytes at equal PSNR, in percent of the anchor's; negative is a saving.
+    psnr: MeanDelta  # The difference of PSNR at equal bytes, in dB.
+    gains: dict[int, Gain]  # The gain over the anchor at the bytes of the series' own file under the cap, by cap.
+    faces: int  # The number of all faces.
 
 
 def compare_with_anchor(results: Results, name: str) -> list[AnchorComparison]:

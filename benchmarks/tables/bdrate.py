@@ -5,8 +5,6 @@ with piecewise cubic interpolation that keeps the points' order (PCHIP), as the 
 HSTP-VID-WPOM have it: a polynomial through more than four points swings between them.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,14 +17,10 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Delta:
-    """A mean difference of two curves, and the range in which both curves are known.
+    """A mean difference of two curves, and the range in which both curves are known."""
 
-    Attributes:
-        value: the excess of the test over the anchor, in percent of bytes or in dB.
-        low, high: ends of the overlap that it is the mean over: in dB for bytes, in bytes for dB.
-    """
-
-    value: float
+    value: float  # The excess of the test over the anchor, in percent of bytes or in dB.
+    # Ends of the overlap that it is the mean over: in dB for bytes, in bytes for dB.
     low: float
     high: float
 

@@ -1,7 +1,5 @@
 """Our codec against the ordinary ones at a byte cap: dB gained, bytes saved, and faces on which it is worse."""
 
-from __future__ import annotations
-
 import math
 import statistics
 from collections.abc import Iterable
@@ -14,26 +12,16 @@ from grain_codec.benchmarks.tables.summary import PSNR, Results, is_ours
 
 @dataclass(frozen=True)
 class CapComparison:
-    """Our codec against the ordinary ones at one cap.
+    """Our codec against the ordinary ones at one cap."""
 
-    Attributes:
-        cap: the cap in bytes.
-        lead: our series.
-        rival: the ordinary one with the highest mean PSNR among those that fit most faces.
-        gain: dB that `lead` is above `rival`, mean over the faces that both fit.
-        gains: each face's gain over the best of all ordinary codecs on that face, in dB.
-        missed: faces that an ordinary codec fits in the cap and ours does not.
-        bytes: mean of our files.
-        rival_bytes: bytes that an ordinary codec needs for our mean PSNR; None if none was seen to reach it.
-    """
-
-    cap: int
-    lead: Series
-    rival: Series
-    gain: float
-    gains: dict[str, float]
-    missed: tuple[str, ...]
-    bytes: float
+    cap: int  # The cap in bytes.
+    lead: Series  # Our series.
+    rival: Series  # The ordinary one with the highest mean PSNR among those that fit most faces.
+    gain: float  # DB that `lead` is above `rival`, mean over the faces that both fit.
+    gains: dict[str, float]  # Each face's gain over the best of all ordinary codecs on that face, in dB.
+    missed: tuple[str, ...]  # Faces that an ordinary codec fits in the cap and ours does not.
+    bytes: float  # Mean of our files.
+    # Bytes that an ordinary codec needs for our mean PSNR; None if none was seen to reach it.
     rival_bytes: float | None
 
     @property

@@ -26,17 +26,11 @@ class BadTable(GrainError):
 
 @dataclass(frozen=True)
 class Series:
-    """One line of a comparison: a codec, or one output of a model at one effort.
+    """One line of a comparison: a codec, or one output of a model at one effort."""
 
-    Attributes:
-        codec: jpeg, webp, avif, jpegxl, jpeg2000, heic, vvc, vvc-implied, bicubic16, blurhash, or a model's name.
-        output: a model's output: rescaled, fused or prior; empty for other codecs.
-        effort: the effort of a model's search; None for other codecs.
-    """
-
-    codec: str
-    output: str = ""
-    effort: int | None = None
+    codec: str  # jpeg, webp, avif, jpegxl, jpeg2000, heic, vvc, vvc-implied, bicubic16, blurhash, or a model's name.
+    output: str = ""  # A model's output: rescaled, fused or prior; empty for other codecs.
+    effort: int | None = None  # The effort of a model's search; None for other codecs.
 
     @property
     def label(self) -> str:
@@ -47,41 +41,28 @@ class Series:
 
 @dataclass(frozen=True)
 class Row:
-    """The result of one codec on one image at one point.
+    """The result of one codec on one image at one point."""
 
-    Attributes:
-        image: the image's file name.
-        codec, output, effort: see `Series`.
-        kind: "cap": the nearest file of at most `point` bytes; "curve": a point of the rate-distortion curve.
-        point: the cap in bytes; on a curve the cap or the name of the quality.
-        bytes: size of the whole file; None when no file of the codec fits, and then nothing below is measured.
-        payload_bytes: bytes of the file without its container; None where the file has no such part.
-        prescale: side in pixels at which the face was encoded; None for models.
-        setting: the codec's setting for this file, as its own tools name it.
-        psnr: PSNR in dB over the RGB samples at full size.
-        ssim, ms_ssim: means over the RGB channels at full size.
-        lpips: distance at 256 px.
-        identity: distance of the two faces' descriptors.
-        lr_psnr: PSNR in dB of a model's LR image against the face's antialiased thumbnail.
-        encode_seconds, decode_seconds: from pixels to bytes and back, on one thread of a busy machine.
-    """
-
-    image: str
+    image: str  # The image's file name.
+    # See `Series`.
     codec: str
     output: str
     effort: int | None
-    kind: str
-    point: str
+    kind: str  # "cap": the nearest file of at most `point` bytes; "curve": a point of the rate-distortion curve.
+    point: str  # The cap in bytes; on a curve the cap or the name of the quality.
+    # Size of the whole file; None when no file of the codec fits, and then nothing below is measured.
     bytes: int | None = None
-    payload_bytes: int | None = None
-    prescale: int | None = None
-    setting: str = ""
-    psnr: float | None = None
+    payload_bytes: int | None = None  # Bytes of the file without its container; None where the file has no such part.
+    prescale: int | None = None  # Side in pixels at which the face was encoded; None for models.
+    setting: str = ""  # The codec's setting for this file, as its own tools name it.
+    psnr: float | None = None  # PSNR in dB over the RGB samples at full size.
+    # Means over the RGB channels at full size.
     ssim: float | None = None
     ms_ssim: float | None = None
-    lpips: float | None = None
-    identity: float | None = None
-    lr_psnr: float | None = None
+    lpips: float | None = None  # Distance at 256 px.
+    identity: float | None = None  # Distance of the two faces' descriptors.
+    lr_psnr: float | None = None  # PSNR in dB of a model's LR image against the face's antialiased thumbnail.
+    # From pixels to bytes and back, on one thread of a busy machine.
     encode_seconds: float | None = None
     decode_seconds: float | None = None
 

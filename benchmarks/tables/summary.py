@@ -1,7 +1,5 @@
 """The summary of a benchmark's rows for each codec: means and 5th percentiles over the faces, at caps and on curves."""
 
-from __future__ import annotations
-
 import math
 import statistics
 from collections.abc import Iterable, Sequence
@@ -11,27 +9,18 @@ import numpy as np
 
 from grain_codec.benchmarks.tables.rows import CAP, BadTable, Row, Series
 
-WORST_SHARE = 5
-"""The percentile that stands for the worst faces: one in twenty is worse."""
+WORST_SHARE = 5  # The percentile that stands for the worst faces: one in twenty is worse.
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A column that can be averaged over faces.
+    """A column that can be averaged over faces."""
 
-    Attributes:
-        column: the column of the rows.
-        title: with the unit, as axes and table heads show it.
-        unit: the unit, written after a value.
-        digits: the number of digits after the point.
-        higher_is_nearer: whether more is better.
-    """
-
-    column: str
-    title: str
-    unit: str
-    digits: int
-    higher_is_nearer: bool
+    column: str  # The column of the rows.
+    title: str  # With the unit, as axes and table heads show it.
+    unit: str  # The unit, written after a value.
+    digits: int  # The number of digits after the point.
+    higher_is_nearer: bool  # Whether more is better.
 
     def text(self, value: float) -> str:
         """A value with the metric's digits."""
@@ -77,17 +66,11 @@ def name_of(series: Series) -> str:
 
 @dataclass(frozen=True)
 class Spread:
-    """Values of a metric over faces.
+    """Values of a metric over faces."""
 
-    Attributes:
-        mean: the mean over the faces.
-        worst: the 5th percentile, counted from the worse end.
-        count: the number of faces.
-    """
-
-    mean: float
-    worst: float
-    count: int
+    mean: float  # The mean over the faces.
+    worst: float  # The 5th percentile, counted from the worse end.
+    count: int  # The number of faces.
 
 
 def spread_of(rows: Iterable[Row], metric: Metric) -> Spread | None:

@@ -1,7 +1,5 @@
 """A run in words, for the terminal: every codec at every cap, and against the anchor."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Sequence
 

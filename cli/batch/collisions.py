@@ -1,7 +1,5 @@
 """Refuses runs in which a file would be written twice, or a source overwritten, before any work is done."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence

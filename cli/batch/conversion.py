@@ -1,7 +1,5 @@
 """Does jobs: checks, reads, computes and writes, in one process or in several."""
 
-from __future__ import annotations
-
 import os
 import time
 from dataclasses import dataclass, field, replace
@@ -28,19 +26,12 @@ from grain_codec.runtime.pipeline import Read
 
 @dataclass(frozen=True, slots=True)
 class ReadJob(Generic[Kept]):
-    """A job whose source was read, with all that writing its outputs needs.
+    """A job whose source was read, with all that writing its outputs needs."""
 
-    Attributes:
-        kept: what the task keeps of the source.
-        bytes_in: size of the source.
-        times: the times that the outputs get; None leaves them at the present time.
-        seconds: the time that reading took.
-    """
-
-    kept: Kept
-    bytes_in: int
-    times: FileTimes | None
-    seconds: float
+    kept: Kept  # What the task keeps of the source.
+    bytes_in: int  # Size of the source.
+    times: FileTimes | None  # The times that the outputs get; None leaves them at the present time.
+    seconds: float  # The time that reading took.
 
 
 @dataclass(frozen=True)
@@ -49,16 +40,12 @@ class Conversion(Generic[Input, Kept, Output]):
 
     Calling it does a whole job. Engines that compute batches call `read` and `write` instead, and compute in
     between; `failure` makes an outcome of what these raise.
-
-    Attributes:
-        task: makes the outputs' bytes.
-        options: how existing outputs and the times of files are treated.
-        make_folders: makes the target's folder where it is missing.
     """
 
-    task: Task[Input, Kept, Output]
+    task: Task[Input, Kept, Output]  # Makes the outputs' bytes.
+    # How existing outputs and the times of files are treated.
     options: BatchOptions = field(default_factory=BatchOptions)
-    make_folders: bool = False
+    make_folders: bool = False  # Makes the target's folder where it is missing.
 
     def __call__(self, job: Job) -> Outcome:
         """Does a job; an error of any kind concerns this job alone.

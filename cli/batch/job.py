@@ -1,7 +1,5 @@
 """The jobs of a run and their outcomes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from grain_codec.cli.batch.names import shown
@@ -11,12 +9,9 @@ DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One conversion.
+    """One conversion."""
 
-    Attributes:
-        source, target: paths as the user would write them, URLs, or "-" for a standard stream.
-    """
-
+    # Paths as the user would write them, URLs, or "-" for a standard stream.
     source: str
     target: str
 
@@ -33,25 +28,14 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The outcome of one job.
-
-    Attributes:
-        status: DONE, SKIPPED or FAILED.
-        bytes_in: the bytes read; 0 unless done.
-        bytes_out: the bytes written; 0 unless done.
-        seconds: the time spent on this file alone, without the time to compute a batch of files together.
-        blamed: name of the file that an error is about.
-        reason: the reason of a failure.
-        notices: what the user should know of the output.
-        further_targets: files that were written beside the job's target.
-    """
+    """The outcome of one job."""
 
     job: Job
-    status: str
-    bytes_in: int = 0
-    bytes_out: int = 0
-    seconds: float = 0.0
-    blamed: str = ""
-    reason: str = ""
-    notices: tuple[str, ...] = ()
-    further_targets: tuple[str, ...] = ()
+    status: str  # DONE, SKIPPED or FAILED.
+    bytes_in: int = 0  # The bytes read; 0 unless done.
+    bytes_out: int = 0  # The bytes written; 0 unless done.
+    seconds: float = 0.0  # The time spent on this file alone, without the time to compute a batch of files together.
+    blamed: str = ""  # Name of the file that an error is about.
+    reason: str = ""  # The reason of a failure.
+    notices: tuple[str, ...] = ()  # What the user should know of the output.
+    further_targets: tuple[str, ...] = ()  # Files that were written beside the job's target.

@@ -1,7 +1,5 @@
 """How paths are shown in messages, and how outputs are named after inputs."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
@@ -9,8 +7,7 @@ import click
 
 from grain_codec.errors import printable
 
-STANDARD_STREAM = "-"
-"""The path that stands for standard input or standard output."""
+STANDARD_STREAM = "-"  # The path that stands for standard input or standard output.
 
 
 def shown(path: str, stream: str = STANDARD_STREAM) -> str:

@@ -1,7 +1,5 @@
 """All jobs of a run, known before the first one begins."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -20,29 +18,19 @@ from grain_codec.cli.batch.names import STANDARD_STREAM, shown
 
 @dataclass(frozen=True)
 class Naming:
-    """The rules by which a command chooses its inputs and names its outputs.
+    """The rules by which a command chooses its inputs and names its outputs."""
 
-    Attributes:
-        inputs: what messages call its inputs, such as "image".
-        accepts: whether a file of this name in a folder is an input.
-        rename: gives the target's file name for a source's file name.
-    """
-
-    inputs: str
-    accepts: Callable[[str], bool]
-    rename: Callable[[str], str]
+    inputs: str  # What messages call its inputs, such as "image".
+    accepts: Callable[[str], bool]  # Whether a file of this name in a folder is an input.
+    rename: Callable[[str], str]  # Gives the target's file name for a source's file name.
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where the user wants the outputs.
+    """Where the user wants the outputs."""
 
-    Attributes:
-        file: target of the only source, or "-".
-        folder: folder of all targets, in which trees are mirrored. Without either, a target lies next to its source.
-    """
-
-    file: str | None = None
+    file: str | None = None  # Target of the only source, or "-".
+    # Folder of all targets, in which trees are mirrored. Without either, a target lies next to its source.
     folder: str | None = None
 
 

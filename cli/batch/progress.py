@@ -1,7 +1,5 @@
 """Shows how far a run is, in one line of a terminal that is written again and again."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys
@@ -9,8 +7,7 @@ import time
 from collections import deque
 
 SECONDS_BETWEEN = 0.1
-RECENT = 100
-"""Number of files whose rate is shown."""
+RECENT = 100  # Number of files whose rate is shown.
 
 
 def on_terminal() -> bool:

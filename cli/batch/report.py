@@ -1,7 +1,5 @@
 """The messages of a run: errors at once, a line for each file or a progress line, and a summary; or all as JSON."""
 
-from __future__ import annotations
-
 import json
 import sys
 import time

@@ -1,7 +1,5 @@
 """Runs grain-encode or grain-decode: jobs go through an engine into a report, which gives the exit code."""
 
-from __future__ import annotations
-
 import os
 import sys
 import time

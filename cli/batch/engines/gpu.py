@@ -1,7 +1,5 @@
 """Does jobs on a GPU: worker processes read and write files, this one runs networks on batches of them."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass

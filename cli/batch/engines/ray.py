@@ -27,11 +27,8 @@ if TYPE_CHECKING:
     from ray.actor import ActorHandle
     from ray.data import Dataset
 
-MOST_JOBS_A_BLOCK = 16
-"""Ray does the jobs of one block again when a worker is lost on any of them."""
-
-BLOCKS_A_WORKER = 4
-"""Least blocks for each worker, so that all end at about the same time."""
+MOST_JOBS_A_BLOCK = 16  # Ray does the jobs of one block again when a worker is lost on any of them.
+BLOCKS_A_WORKER = 4  # Least blocks for each worker, so that all end at about the same time.
 
 Row = dict[str, Any]
 AnyConversion = Conversion[Any, Any, Any]

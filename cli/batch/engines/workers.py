@@ -1,7 +1,5 @@
 """Does jobs in several processes of this machine, each with a model of its own; outcomes come in the jobs' order."""
 
-from __future__ import annotations
-
 from collections.abc import Generator, Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The files in the folders and wildcards that a command is given."""
 
-from __future__ import annotations
-
 import glob
 import os
 from collections.abc import Callable, Iterator
@@ -15,21 +13,13 @@ hears of a failed file, which would otherwise be passed over in silence."""
 
 @dataclass(frozen=True)
 class Listing:
-    """The inputs that lie directly in one folder.
+    """The inputs that lie directly in one folder."""
 
-    Attributes:
-        folder: its path.
-        below: its path relative to the folder that the user named, "" for that folder itself.
-        names: names of the inputs, sorted.
-        passed_over: number of other files.
-        error: why the folder could not be listed.
-    """
-
-    folder: str
-    below: str
-    names: tuple[str, ...] = ()
-    passed_over: int = 0
-    error: OSError | None = field(default=None, compare=False)
+    folder: str  # Its path.
+    below: str  # Its path relative to the folder that the user named, "" for that folder itself.
+    names: tuple[str, ...] = ()  # Names of the inputs, sorted.
+    passed_over: int = 0  # Number of other files.
+    error: OSError | None = field(default=None, compare=False)  # Why the folder could not be listed.
 
 
 def is_photograph(name: str) -> bool:

@@ -1,7 +1,5 @@
 """Reads sources: files, objects in a store, devices, pipes and standard input."""
 
-from __future__ import annotations
-
 import os
 import stat
 import sys
@@ -16,8 +14,7 @@ from grain_codec.errors import GrainError
 MOST_INPUT_BYTES = 1 << 29
 """Most bytes that are read of one source; an uncompressed picture of 100 million pixels has 300 MB."""
 
-PIECE_BYTES = 1 << 20
-"""Bytes that are asked for at once."""
+PIECE_BYTES = 1 << 20  # Bytes that are asked for at once.
 
 
 class UnusablePath(GrainError):

@@ -1,7 +1,5 @@
 """Writes targets: files that are whole or not there, objects in a store, devices, pipes and standard output."""
 
-from __future__ import annotations
-
 import os
 import stat
 import sys

@@ -1,7 +1,5 @@
 """The task of grain-decode: a .grain file or a carrier to a picture."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from grain_codec.cli.batch.files.inputs import check_source, read_source
@@ -20,38 +18,24 @@ from grain_codec.settings import Chunk, DecodeSettings, ModelChoice
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The metadata of a decoded face, and its place in a photo.
+    """The metadata of a decoded face, and its place in a photo."""
 
-    Attributes:
-        chunks: metadata of the encoded file.
-        place: where the face is put in a photo; None leaves it alone.
-    """
-
-    chunks: tuple[Chunk, ...]
-    place: Alignment | None
+    chunks: tuple[Chunk, ...]  # Metadata of the encoded file.
+    place: Alignment | None  # Where the face is put in a photo; None leaves it alone.
 
 
 @dataclass(frozen=True, kw_only=True)
 class DecodeTask(Task[FaceFile, Surroundings, Pixels]):
-    """Draws the face of an encoded file.
-
-    Attributes:
-        image_format: Pillow's name of the format that is written.
-        size: side to which the face is resized, in pixels.
-        thumbnail: the LR image is written, which needs no network.
-        strip_metadata: writes no EXIF and XMP.
-        paste: puts the face where it was, in an empty picture of the photo's size.
-        canvas: puts the face where it was, in the photo at this path.
-    """
+    """Draws the face of an encoded file."""
 
     model: ModelChoice = field(default_factory=ModelChoice)
     settings: DecodeSettings = field(default_factory=DecodeSettings)
-    image_format: str = "PNG"
-    size: int | None = None
-    thumbnail: bool = False
-    strip_metadata: bool = False
-    paste: bool = False
-    canvas: str | None = None
+    image_format: str = "PNG"  # Pillow's name of the format that is written.
+    size: int | None = None  # Side to which the face is resized, in pixels.
+    thumbnail: bool = False  # The LR image is written, which needs no network.
+    strip_metadata: bool = False  # Writes no EXIF and XMP.
+    paste: bool = False  # Puts the face where it was, in an empty picture of the photo's size.
+    canvas: str | None = None  # Puts the face where it was, in the photo at this path.
 
     @property
     def takes_one_face(self) -> bool:

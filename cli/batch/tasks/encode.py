@@ -1,7 +1,5 @@
 """The task of grain-encode: a photograph to one or more encoded faces."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 
 from PIL import Image
@@ -26,23 +24,16 @@ Files = tuple[bytes, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class EncodeTask(Task[Faces, Notices, Files]):
-    """Encodes the face of a photograph, or several faces.
-
-    Attributes:
-        crop: how a photograph that is not square is cut, "center" or "top"; None refuses it.
-        align: finds the face, and cuts it out as FFHQ does.
-        face: which face is taken, counted from the largest, 1; None takes each.
-        check_alignment: gives a notice where the face of a photograph that is not aligned here lies elsewhere than
-            FFHQ has it.
-    """
+    """Encodes the face of a photograph, or several faces."""
 
     model: ModelChoice = field(default_factory=ModelChoice)
     settings: EncodeSettings = field(default_factory=EncodeSettings)
-    crop: str | None = None
+    crop: str | None = None  # How a photograph that is not square is cut, "center" or "top"; None refuses it.
     keep_metadata: bool = False
     keep_gps: bool = False
-    align: bool = False
-    face: int | None = 1
+    align: bool = False  # Finds the face, and cuts it out as FFHQ does.
+    face: int | None = 1  # Which face is taken, counted from the largest, 1; None takes each.
+    # Gives a notice where the face of a photograph that is not aligned here lies elsewhere than FFHQ has it.
     check_alignment: bool = False
 
     @property

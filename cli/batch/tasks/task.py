@@ -1,7 +1,5 @@
 """The work that a command does on a file, in three steps that may run in different processes."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -15,17 +13,11 @@ Output = TypeVar("Output")
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """The outputs of a task for one file.
+    """The outputs of a task for one file."""
 
-    Attributes:
-        data: bytes of the output.
-        notices: what the user should know of it.
-        further: bytes of further outputs, in order.
-    """
-
-    data: bytes
-    notices: tuple[str, ...] = ()
-    further: tuple[bytes, ...] = ()
+    data: bytes  # Bytes of the output.
+    notices: tuple[str, ...] = ()  # What the user should know of it.
+    further: tuple[bytes, ...] = ()  # Bytes of further outputs, in order.
 
 
 class Task(ABC, Generic[Input, Kept, Output]):

@@ -57,12 +57,12 @@ TABLE_TYPES: dict[str, type[np.generic]] = {
 class SymbolTables:
     """The integer tables that travel with the weights."""
 
-    thumbnail_scales: npt.NDArray[np.uint8]  # Uint8 `[anchors, T]` scale indices.
-    detail_scales: npt.NDArray[np.uint8]  # Uint8 `[anchors, 256, C]` scale indices.
-    thumbnail_context: npt.NDArray[np.int8]  # Int8 `[CLASSES]` added to a scale index.
-    # Int8 `[bands, CLASSES, CLASSES]`, by the class of the cell and of its surroundings.
+    thumbnail_scales: npt.NDArray[np.uint8]  # uint8 `[anchors, T]` scale indices.
+    detail_scales: npt.NDArray[np.uint8]  # uint8 `[anchors, 256, C]` scale indices.
+    thumbnail_context: npt.NDArray[np.int8]  # int8 `[CLASSES]` added to a scale index.
+    # int8 `[bands, CLASSES, CLASSES]`, by the class of the cell and of its surroundings.
     detail_context: npt.NDArray[np.int8]
-    cumulative: npt.NDArray[np.int32]  # Int32 `[alphabets, ALPHABET + 1]` rows of the level coder.
+    cumulative: npt.NDArray[np.int32]  # int32 `[alphabets, ALPHABET + 1]` rows of the level coder.
 
     def check(self, spec: Face1024Spec) -> None:
         """Raises WrongModel for a table of a wrong shape or type, and for alphabets that do not rise to their total."""

@@ -25,10 +25,10 @@ _MOST_COMPONENT = 1 << 36
 class ThumbnailTables:
     """Integers that turn thumbnail levels into a picture."""
 
-    # Int32 `[768]`, the mean thumbnail as channel, row, column, in 1 / 2**14 of the image range.
+    # int32 `[768]`, the mean thumbnail as channel, row, column, in 1 / 2**14 of the image range.
     mean: npt.NDArray[np.int32]
-    basis: npt.NDArray[np.int16]  # Int16 `[T, 768]`, principal components, in 1 / 2**14.
-    steps: npt.NDArray[np.int32]  # Int32 `[fine qualities]`, quantiser steps in 1 / STEP_UNIT.
+    basis: npt.NDArray[np.int16]  # int16 `[T, 768]`, principal components, in 1 / 2**14.
+    steps: npt.NDArray[np.int32]  # int32 `[fine qualities]`, quantiser steps in 1 / STEP_UNIT.
 
     def check(self, spec: Face1024Spec) -> None:
         """Refuses tables of the wrong shape or type. Raises WrongModel: naming the table."""
