@@ -135,11 +135,11 @@ def _machine() -> dict[str, str | int]:
 
 def _commit() -> str | None:
     """The commit of the source tree that this runs from, if it is one."""
-    folder = Path(__file__).resolve().parent
-    if not (folder.parent / ".git").exists():
+    repository = Path(__file__).resolve().parents[2]
+    if not (repository / ".git").exists():
         return None
     try:
-        call = ["git", "-C", str(folder), "describe", "--always", "--dirty"]
+        call = ["git", "-C", str(repository), "describe", "--always", "--dirty"]
         return subprocess.run(call, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,18 @@ from grain_codec.errors import GrainError
 PLAN = Plan(("jpeg",), (NamedModel("face-1024", "face-1024"),), caps=(200, 384, 484), metrics=("psnr",))
 WEBP = Description("webp", "libwebp 1.6", (Series("webp"),), ("300",))
 FACE = FaceFile("anna.jpg", Path("anna.jpg"), "0123")
+
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+@pytest.mark.skipif(not (REPOSITORY / ".git").exists(), reason="this is no checkout")
+def test_the_record_names_the_commit_of_the_checkout() -> None:
+    head = subprocess.run(
+        ["git", "-C", str(REPOSITORY), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+    )
+    commit = environment_of(PLAN, [WEBP], [FACE])["commit"]
+    assert commit and head.stdout.startswith(commit.removesuffix("-dirty"))
 
 
 def test_a_run_is_the_same_after_its_record_was_written(tmp_path: Path) -> None:
