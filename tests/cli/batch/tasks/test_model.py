@@ -42,11 +42,10 @@ def test_the_library_leaves_the_threads_alone() -> None:
     assert torch.get_num_threads() == 3
 
 
-def test_another_process_loads_the_same_model_the_same_way() -> None:
+def test_another_process_gets_the_choice_of_a_model_and_no_networks() -> None:
     task = DecodeTask(model=ModelChoice(device="cpu", precision="float32"))
     load_codec(task.model)
-    sent = pickle.dumps(task)
-    assert pickle.loads(sent) == task and len(sent) < 1000
+    assert len(pickle.dumps(task)) < 1000
 
 
 def test_a_model_is_loaded_once() -> None:
