@@ -14,6 +14,7 @@ from grain_codec.cli.batch.run import complain
 from grain_codec.cli.exits import EXIT_FAILED, orderly_exit
 from grain_codec.errors import GrainError
 from grain_codec.runtime.cores import available_cores
+from grain_codec.settings import DEFAULT_EFFORT
 from grain_codec.version import VERSION
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ A killed run goes on when it is started again. Exit codes: 0 all done, 1 failed,
 @click.option("--codec", "codecs", metavar="NAME", multiple=True, help="Only these; repeatable.  [default: all]")
 @click.option("-m", "--model", "models", metavar="FILE", multiple=True, help="Weights to measure too; repeatable.")
 @click.option("-e", "--effort", "efforts", metavar="N", multiple=True, type=click.IntRange(0, 9),
-              help="Of the models' search; repeatable.  [default: 0]")  # fmt: skip
+              help=f"Of the models' search; repeatable.  [default: {DEFAULT_EFFORT}]")  # fmt: skip
 @click.option("--metric", "metrics", metavar="NAME", multiple=True, help="Only these; repeatable.  [default: all]")
 @click.option("--lpips-weights", multiple=True, metavar="FILE", type=click.Path(exists=True, dir_okay=False),
               help="State dict of LPIPS on AlexNet, or of its shift-tolerant successor.")  # fmt: skip

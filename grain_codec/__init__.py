@@ -30,7 +30,7 @@ def load_model(name: str = "face-1024", device: str = "auto", precision: str = "
 
 
 def encode(
-    image: Any, quality: int = 5, max_bytes: int | None = None, carrier: str = "grain", effort: int = 0
+    image: Any, quality: int = 5, max_bytes: int | None = None, carrier: str = "grain", effort: int = 3
 ) -> bytes | list[bytes]:
     """Encodes a face, or each face of a torch batch, with the default model.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 DEFAULT_MODEL = "face-1024"
 DEFAULT_QUALITY = 5
 MOST_QUALITY = 8
-DEFAULT_EFFORT = 0
+DEFAULT_EFFORT = 3
 MOST_EFFORT = 9
 CARRIERS = ("grain", "png")
 OUTPUTS = ("fused", "rescaled", "prior")  # The pictures that a model may be able to draw, the best first.

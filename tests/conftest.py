@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,20 @@ from PIL import Image
 
 from grain_codec.codec import Codec, load_model
 from grain_codec.formats.images.reading import read_face
+from grain_codec.models.face1024 import search
 from grain_codec.models.grain2022.networks import Grain2022
 from grain_codec.models.grain2022.spec import Grain2022Spec
 from grain_codec.weights import network_tensors, write_model
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_search() -> Iterator[None]:
+    """Lets every search end after one round, since most tests encode only to have a file; test_search.py undoes it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "EFFORTS", tuple(search.Effort(min(effort.rounds, 1)) for effort in search.EFFORTS))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ class ModelCodec:
             "Under a cap, the seconds include finding the quality that fits."
         )
         grey = np.full((spec.image_size, spec.image_size, 3), 128, np.uint8)
-        data = self._codec.encode(grey, EncodeSettings(quality=1))
+        data = self._codec.encode(grey, EncodeSettings(quality=1, effort=0))
         for output in self.outputs:
             self._codec.decode(data, DecodeSettings(output=output))
 

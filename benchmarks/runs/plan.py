@@ -10,7 +10,7 @@ from grain_codec.benchmarks.codecs.vvc import Vvc, VvcImplied
 from grain_codec.benchmarks.metrics.metric_set import choose_metrics
 from grain_codec.benchmarks.packages import PackageMissing
 from grain_codec.errors import GrainError
-from grain_codec.settings import DEFAULT_MODEL
+from grain_codec.settings import DEFAULT_EFFORT, DEFAULT_MODEL
 from grain_codec.weights import find_model, read_model
 
 PLACEHOLDERS = {Bicubic16.name: Bicubic16, BlurHash.name: BlurHash}
@@ -58,7 +58,7 @@ class Plan:
     models: tuple[NamedModel, ...] = ()
     caps: tuple[int, ...] = DEFAULT_CAPS
     rungs: tuple[int, ...] = RUNGS
-    efforts: tuple[int, ...] = (0,)
+    efforts: tuple[int, ...] = (DEFAULT_EFFORT,)
     metrics: tuple[str, ...] = ("psnr",)
     lpips_weights: tuple[str, ...] = ()
     quick: bool = False
@@ -99,7 +99,7 @@ def complete(asked: Plan, sources: tuple[str, ...]) -> tuple[Plan, list[str]]:
         models=models,
         caps=tuple(sorted(set(asked.caps or DEFAULT_CAPS))),
         rungs=QUICK_RUNGS if asked.quick else RUNGS,
-        efforts=tuple(sorted(set(asked.efforts or (0,)))),
+        efforts=tuple(sorted(set(asked.efforts or (DEFAULT_EFFORT,)))),
         metrics=choose_metrics(asked.metrics, asked.lpips_weights, asked.quick),
         size=size,
     )

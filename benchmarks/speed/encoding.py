@@ -16,14 +16,14 @@ from grain_codec.errors import TooLarge
 from grain_codec.formats.images.reading import read_face
 from grain_codec.runtime.encode_pipeline import EncodePipeline, FaceToEncode
 from grain_codec.runtime.pipeline import Read
-from grain_codec.settings import EncodeSettings
+from grain_codec.settings import DEFAULT_EFFORT, EncodeSettings
 
 WAYS = {
-    "quality 5": EncodeSettings(quality=5),
-    "at most 300 bytes": EncodeSettings(max_bytes=300),
-    "effort 1": EncodeSettings(quality=5, effort=1),
+    "quality 5": EncodeSettings(quality=5, effort=0),
+    "at most 300 bytes": EncodeSettings(max_bytes=300, effort=0),
+    f"quality 5, effort {DEFAULT_EFFORT}": EncodeSettings(quality=5),
 }
-ONLY_WAY = {"the only quality": EncodeSettings()}
+ONLY_WAY = {"the only quality": EncodeSettings(effort=0)}
 
 
 def encoding_rows(bench: Bench, batch: int) -> Iterator[Row]:

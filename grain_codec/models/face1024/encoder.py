@@ -29,7 +29,7 @@ class Face1024Encoder(Encoder[Face1024Symbols]):
     def encode(
         self, images: Tensor, requests: Sequence[FaceRequest], code: Code[Face1024Symbols] | None = None
     ) -> list[bytes | TooLarge]:
-        """See `Encoder.encode`. Faces are analysed and searched together, each at a fine quality of its own."""
+        """See `Encoder.encode`. Faces are analysed together, each at its own fine quality, and searched in turn."""
         thumbnails, views = self._views(images)
         bisections = [Bisection(request, *self._limits(request)) for request in requests]
         while open_ones := [index for index, each in enumerate(bisections) if not each.ended]:
@@ -70,13 +70,11 @@ class Face1024Encoder(Encoder[Face1024Symbols]):
 
     def _search(self, images: Tensor, bisections: Sequence[Bisection]) -> None:
         """Replaces what the bisections found by what a search finds from there on, where there is an effort."""
-        found = [index for index, each in enumerate(bisections) if each.best is not None]
-        for effort in sorted({bisections[index].request.settings.effort for index in found} - {0}):
-            faces = [index for index in found if bisections[index].request.settings.effort == effort]
-            limits = [self._search_limits(bisections[index]) for index in faces]
-            searched = Search(self._rescaling, self._coder.levels, images[faces], limits).run(effort)
-            for index, candidate in zip(faces, searched):
-                bisections[index].best = candidate
+        for image, each in zip(images.split(1), bisections):
+            effort = each.request.settings.effort
+            if effort and each.best is not None:
+                limits = self._search_limits(each)
+                each.best = Search(self._rescaling, self._coder.levels, image, limits).run(effort)
 
     def _search_limits(self, bisection: Bisection) -> SearchLimits:
         """A search makes a file no longer than the one at hand, or than was asked for."""

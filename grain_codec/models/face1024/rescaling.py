@@ -109,30 +109,55 @@ class Rescaling(nn.Module):
 
         It decodes them on the way, because the prediction of a cell needs its decoded neighbours.
         """
-        thumbnail_step = step * self.spec.thumbnail_step_ratio
-        thumbnail_levels = self.thumbnail_to_levels(thumbnail, thumbnail_step)
-        low = self.levels_to_thumbnail(thumbnail_levels, thumbnail_step)
-        cells = image_to_cells(view)
+        thumbnail_levels = self.thumbnail_to_levels(thumbnail, step * self.spec.thumbnail_step_ratio)
         values = view.new_zeros(view.shape[0], GRID * GRID, self.spec.detail_components)
         levels = torch.zeros_like(values)
 
-        def quantise(group: Tensor, pixels: Tensor, coefficients: Tensor) -> Tensor:
-            """Chooses the levels of one pass from what its prediction leaves over."""
+        def quantise(group: Tensor, left_over: Tensor) -> Tensor:
+            """Rounds what the prediction of one pass leaves over."""
             nonlocal values, levels
-            left_over = per_cell(cells[:, group] - pixels, self.analysis_basis[group]) - coefficients
-            in_steps = left_over / step[:, None, None]
-            chosen = round_with_dead_zone(in_steps, DETAIL_ROUNDING)
-            values = values.index_copy(1, group, in_steps)
+            chosen = round_with_dead_zone(left_over, DETAIL_ROUNDING)
+            values = values.index_copy(1, group, left_over)
             levels = levels.index_copy(1, group, chosen)
             return chosen
 
-        decoded = self._decode_view(low, step, quantise)
+        decoded = self.decode_choosing(thumbnail_levels, view, step, quantise)
         return Analysis(thumbnail_levels, values, levels, decoded)
+
+    def decode_choosing(
+        self, thumbnail_levels: Tensor, view: Tensor, step: Tensor, choose: Callable[[Tensor, Tensor], Tensor]
+    ) -> Tensor:
+        """Decodes thumbnail levels `[B, T]`, and detail levels that `choose` gives on the way, pass by pass.
+
+        `choose` gets the indices of a pass's cells `[P]` and what their prediction leaves over of `view`
+        `[B, 3, V, V]`, as coefficients over their step `[B, P, C]`. It returns the levels `[B, P, C]`. The result is
+        the decoded view `[B, 3, V, V]`, in [0, 1] but for overshoot.
+        """
+        cells = image_to_cells(view)
+
+        def levels_of(group: Tensor, pixels: Tensor, coefficients: Tensor) -> Tensor:
+            left_over = per_cell(cells[:, group] - pixels, self.analysis_basis[group]) - coefficients
+            return choose(group, left_over / step[:, None, None])
+
+        low = self.levels_to_thumbnail(thumbnail_levels, step * self.spec.thumbnail_step_ratio)
+        return self._decode_view(low, step, levels_of)
 
     def synthesise(self, thumbnail_levels: Tensor, detail_levels: Tensor, step: Tensor) -> Tensor:
         """Decodes whole levels `[B, T]` and `[B, 256, C]` to the view `[B, 3, V, V]`, in [0, 1] but for overshoot."""
         low = self.levels_to_thumbnail(thumbnail_levels, step * self.spec.thumbnail_step_ratio)
         return self._decode_view(low, step, lambda group, pixels, coefficients: detail_levels[:, group])
+
+    def level_energies(self) -> tuple[Tensor, Tensor]:
+        """Squares summed over the samples of the view that a level of one step adds where the step is 1.
+
+        Returns those of thumbnail levels `[T]` and of detail levels `[256, C]`, as far as linear maps carry them.
+        """
+        basis = self.thumbnail_basis.float().reshape(-1, 3, GRID, GRID) / BASIS_SCALE
+        around = F.unfold(F.pad(basis, (1, 1, 1, 1), mode="replicate"), 3).transpose(1, 2)
+        maps = self.thumbnail_prediction[:, :-1].float()
+        # The sum of squares of x M is x (M M') x', and the products M M' are much smaller than what M draws.
+        energies = (per_cell(around, maps @ maps.transpose(1, 2)) * around).sum((1, 2))
+        return energies * self.spec.thumbnail_step_ratio**2, self.synthesis_basis.float().square().sum(2)
 
     def forward(self, view: Tensor) -> Tensor:
         """`rescaled`: the decoded view `[B, 3, V, V]` at full size `[B, 3, S, S]`, clamped to [0, 1].

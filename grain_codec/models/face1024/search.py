@@ -1,34 +1,62 @@
 """Searches, while encoding, for symbols that decode to a nearer face in no more bytes.
 
 Rounding a coefficient to the nearest level minimises the error of that coefficient alone. The search chooses all levels
-together, for the picture that the decoder makes of them and for the bits that they cost. It treats each level as a
-random choice between the two whole numbers around a continuous value, relaxes that choice so that it has a gradient,
-and lowers the temperature until the choice is certain (stochastic Gumbel annealing: Yang, Bamler, Mandt 2020,
-"Improving inference for neural image compression", section 3.2). The price of a bit follows the length of the payload,
-so that the file fills the bytes that it may have.
+for the picture that the decoder makes of them, and for the bits that they cost. It goes on in rounds:
+
+1. Every level takes the whole number of the least cost, which is its squared distance from a target, in the measure of
+   the picture, plus the price of its bits in the contexts of the round before ("rate-distortion optimised
+   quantization": Karczewicz, Ye, Chong 2008, VCEG-AH21). Details are chosen pass by pass while the face is decoded, so
+   that each pass can mend what the passes before have left.
+2. The gradient of the full-size error, through the whole decoder, tells which levels the picture would have: one Newton
+   step from the chosen ones, with a diagonal curvature. The targets move a part of the way there, and ever less.
+3. The price of a bit follows the length of the payload, so that the file fills the bytes that it may have.
+
+Every round ends in whole levels whose error is known, and the best that fit are kept. A search tries some fine
+qualities side by side. It takes one face at a time, so what it finds does not depend on the faces beside it.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from grain_codec.models.face1024.full_size_error import FullSizeError
 from grain_codec.models.face1024.rescaling import Rescaling
 from grain_codec.models.face1024.symbols import Face1024Symbols, SymbolCoder
 
-ITERATIONS = (0, 12, 30, 60, 100, 150, 210, 280, 360, 450)  # Iterations of the search at each effort from 0 to 9.
 
-LEARNING_RATE = 0.05
-WARMEST, COLDEST = 0.6, 0.08  # Temperatures of the choice between two levels at the start and at the end.
+class Effort(NamedTuple):
+    """How long a search goes on."""
 
-NOISE = 0.2  # Factor on the Gumbel noise. Full noise would need more iterations than a search has.
-FIRST_PRICE = 0.08  # Squared error, in squared quantiser steps, that one more bit must save at the start.
-PRICE_SLOPE = 5.0  # The price is multiplied by the ratio of the payload's length to its limit, to the power of this.
-CHECK_EVERY = 15  # Iterations after which the levels are rounded and compared with the best so far.
-COMPARED_SIDE = 256  # Side in pixels at which every iteration computes errors; candidates are compared at full size.
+    rounds: int
+    offsets: tuple[int, ...] = (0,)  # Fine qualities that are tried, from that of the start.
+
+
+EFFORTS = (
+    Effort(0, ()),
+    Effort(8),
+    Effort(16),
+    Effort(30),
+    Effort(48),
+    Effort(30, (-2, 0, 2)),
+    Effort(48, (-2, 0, 2)),
+    Effort(60, (-3, -1, 1, 3)),
+    Effort(100, (-3, -1, 1, 3)),
+    Effort(120, (-4, -2, -1, 0, 1, 2, 4)),
+)
+"""The search at each effort from 0 to 9."""
+
+FIRST_MOVE, LAST_MOVE = 0.5, 0.07  # Part of the way to the Newton step that the targets go in the first and last round.
+FIRST_PRICE = 0.07  # Squared error that one more bit must save at first, in squared quantiser steps at full size.
+LEAST_HASTE = 0.2  # Least part of the excess of bits that a new price is to mend.
+LEAST_ENERGY = 0.05  # Of a level of one step; less would let a level that hardly moves the picture run away.
+PRICE_STEP = 1.25  # Ratio of the two prices whose bits tell how much the price matters.
+FILLING = 0.998  # Share of the bits that the payload may have that the price aims at, so that about every other fits.
+LARGEST_TARGET = 1000.0  # No face has such levels; a search that finds no bottom must not go on to infinity.
 
 PRICED_LEVELS = 14
 """Number of magnitudes, from 0, that have a price of their own; larger ones are priced as the last of these."""
@@ -52,115 +80,164 @@ class SearchLimits:
     write: Callable[[Face1024Symbols], bytes | None]
 
 
+@dataclass
+class Trials:
+    """What the search of one face knows at some fine qualities; B is their number."""
+
+    qualities: list[int]
+    steps: Tensor  # `[B]`, of the details.
+    # Half the curvature of the error along each level: `[B, T]` and `[B, 256, C]`.
+    curvatures: tuple[Tensor, Tensor]
+    targets: Tensor  # Of the thumbnail's levels, `[B, T]`.
+    corrections: Tensor  # Added to what a pass leaves over to give the targets of the details, `[B, 256, C]`.
+    prices: Tensor  # Squared error that one more bit must save, `[B]`.
+    # Bits of each magnitude: `[B, T, PRICED_LEVELS]` and `[B, 256, C, PRICED_LEVELS]`.
+    bits: tuple[Tensor, Tensor] = field(init=False)
+
+    def cheapest_thumbnails(self, factor: float = 1.0) -> Tensor:
+        """The thumbnail levels `[B, T]` of the least cost, at a multiple of the price."""
+        return _cheapest(self.targets, self.curvatures[0], factor * self.prices[:, None, None] * self.bits[0])
+
+    def cheapest_details(self, targets: Tensor, cells: Tensor | slice, factor: float = 1.0) -> Tensor:
+        """The detail levels of the least cost for targets `[B, P, C]` of some cells."""
+        costs = factor * self.prices[:, None, None, None] * self.bits[1][:, cells]
+        return _cheapest(targets, self.curvatures[1][:, cells], costs)
+
+    def bits_at(self, factor: float, targets: Tensor) -> Tensor:
+        """Bits `[B]` of the cheapest levels at a multiple of the price, for targets `[B, 256, C]` of the details."""
+        thumbnails = _looked_up(self.bits[0], self.cheapest_thumbnails(factor))
+        details = _looked_up(self.bits[1], self.cheapest_details(targets, slice(None), factor))
+        return thumbnails.sum(1) + details.sum((1, 2))
+
+
+class Drawn(NamedTuple):
+    """The levels of one round and the pictures that they give."""
+
+    thumbnails: Tensor  # Levels `[B, T]`.
+    details: Tensor  # Levels `[B, 256, C]`.
+    targets: Tensor  # The targets that the details were chosen for, `[B, 256, C]`.
+    errors: Tensor  # `[B]`, at full size.
+    gradients: tuple[Tensor, ...]  # Of the errors by the levels of thumbnails and details.
+
+
 class Search:
-    """Searches symbols for a batch of faces; each face gets what a search for it alone would find."""
+    """The search for one face."""
 
-    def __init__(self, rescaling: Rescaling, coder: SymbolCoder, images: Tensor, limits: Sequence[SearchLimits]):
-        """`images` are the faces `[B, 3, S, S]` in [0, 1]; `limits` has an entry for each."""
-        self._rescaling, self._coder, self._images, self._limits = rescaling, coder, images, limits
-        spec, device = rescaling.spec, images.device
-        self._steps = torch.tensor(
-            [spec.detail_step(limit.start.symbols.fine_quality) for limit in limits], device=device
-        )
-        side = min(COMPARED_SIDE, images.shape[-1])
-        self._small = F.interpolate(images, (side, side), mode="area")
-        self._generators = [torch.Generator().manual_seed(0) for _ in limits]
-        self._best = [limit.start for limit in limits]
-        self._errors = self._errors_of([each.symbols for each in self._best])
-        self._prices = torch.full((len(limits),), FIRST_PRICE, device=device)
-
-    def run(self, effort: int) -> list[Candidate]:
-        """The nearest candidate found of each face."""
-        iterations = ITERATIONS[effort]
-        values = [value.requires_grad_() for value in self._start_values()]
-        optimizer = torch.optim.Adam(values, LEARNING_RATE)
-        self._weigh([each.symbols for each in self._best])
-        for iteration in range(iterations):
-            progress = iteration / iterations
-            optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1 - 0.7 * progress)
-            with torch.enable_grad():
-                loss = self._loss(values, WARMEST * (COLDEST / WARMEST) ** progress)
-                optimizer.zero_grad()
-                loss.backward()
-            optimizer.step()
-            if (iteration + 1) % CHECK_EVERY == 0 or iteration + 1 == iterations:
-                self._check(values)
-        return self._best
-
-    def _start_values(self) -> list[Tensor]:
-        """The means of the first levels and of the values that these were rounded from, `[B, T]` and `[B, 256, C]`."""
-        rescaling = self._rescaling
-        thumbnails, views = rescaling.views(self._images)
+    def __init__(self, rescaling: Rescaling, coder: SymbolCoder, image: Tensor, limits: SearchLimits):
+        """Takes the face `[1, 3, S, S]` in [0, 1]."""
+        self._rescaling, self._coder, self._limits = rescaling, coder, limits
         with torch.no_grad():
-            found = rescaling.analyse(thumbnails, views, self._steps)
-            components = rescaling.thumbnail_components(thumbnails)
-        exact = components / (self._steps * rescaling.spec.thumbnail_step_ratio)[:, None], found.detail_values
-        return [(each + levels) / 2 for each, levels in zip(exact, self._levels([each.symbols for each in self._best]))]
+            self._thumbnail, self._view = rescaling.views(image)
+            self._error_of = FullSizeError(image, rescaling.spec.view_size)
+            self._least = self._true_error(image, limits.start.symbols)
+        self._nearer: list[Face1024Symbols] = []  # Each nearer than the start and than all before it.
 
-    def _loss(self, values: Sequence[Tensor], temperature: float) -> Tensor:
-        """Sum over the faces of the squared error, in squared steps, and of the price of the bits."""
-        relaxed = [self._relaxed(value, temperature) for value in values]
-        (thumbnails, _, _), (details, _, _) = relaxed
-        view = self._rescaling.synthesise(thumbnails, details, self._steps)
-        side = self._small.shape[-1]
-        drawn = F.interpolate(view, (side, side), mode="bicubic", align_corners=False)
-        of_view = (view.shape[-1] / side) ** 2 / self._steps**2
-        errors = of_view * (drawn - self._small).square().flatten(1).sum(1)
-        bits = torch.zeros_like(errors)
-        for (_, below, share), table in zip(relaxed, self._tables):
-            either = (1 - share) * _looked_up(table, below) + share * _looked_up(table, below + 1)
-            bits = bits + either.flatten(1).sum(1)
-        return (errors + self._prices * bits).sum()
-
-    def _relaxed(self, value: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Relaxes the choice between the two whole levels around each value.
-
-        Returns the relaxed levels, the lower of the two whole levels, and the probability of the upper one.
-        """
-        below = value.detach().floor()
-        above = (value - below).clamp(1e-4, 1 - 1e-4)
-        logits = torch.stack([-torch.atanh(above), -torch.atanh(1 - above)]) / temperature
-        chance = torch.sigmoid(logits[1] - logits[0])
-        weights = torch.softmax((logits + NOISE * self._gumbel(logits)) / max(temperature, 0.1), 0)
-        return below + weights[1], below, chance
-
-    def _gumbel(self, logits: Tensor) -> Tensor:
-        """Gumbel noise `[2, B, ...]`; each face has a generator of its own, so that a batch changes nothing."""
-        shape = (2, *logits.shape[2:])
-        uniform = torch.stack([torch.rand(shape, generator=generator) for generator in self._generators], 1)
-        return -torch.log(-torch.log(uniform.clamp(1e-6, 1 - 1e-6))).to(logits.device)
+    def run(self, effort: int) -> Candidate:
+        """The nearest candidate found."""
+        rounds, offsets = EFFORTS[effort]
+        trials = self._trials(offsets)
+        for each in range(rounds):
+            done = each / rounds
+            drawn = self._draw(trials)
+            excess = self._count(trials, drawn)
+            self._set_prices(trials, drawn, excess, max(1 / (1 + each / 2), LEAST_HASTE))
+            self._move_targets(trials, drawn, FIRST_MOVE + (LAST_MOVE - FIRST_MOVE) * done)
+        for symbols in reversed(self._nearer):
+            # The file of symbols whose ideal length just fits may be a byte too long.
+            if (data := self._limits.write(symbols)) is not None:
+                return Candidate(symbols, data)
+        return self._limits.start
 
     @torch.no_grad()
-    def _check(self, values: Sequence[Tensor]) -> None:
-        """Rounds the levels, keeps candidates that are nearer than the best so far, and updates prices and tables."""
-        thumbnails, details = (value.detach().round().long().cpu().numpy() for value in values)
-        faces = [
-            Face1024Symbols(thumbnail, detail, limit.start.symbols.fine_quality)
-            for thumbnail, detail, limit in zip(thumbnails, details, self._limits)
+    def _trials(self, offsets: tuple[int, ...]) -> Trials:
+        """The trials before the first round, with the contexts of the start."""
+        spec, start = self._rescaling.spec, self._limits.start.symbols
+        near = {start.fine_quality + offset for offset in offsets}
+        qualities = sorted({min(max(quality, 0), spec.fine_qualities - 1) for quality in near})
+        steps = self._view.new_tensor([spec.detail_step(quality) for quality in qualities])
+        unit = steps.square() * (spec.image_size / spec.view_size) ** 2
+        thumbnail, details = (energies.clamp(min=LEAST_ENERGY) for energies in self._rescaling.level_energies())
+        components = self._rescaling.thumbnail_components(self._thumbnail)
+        trials = Trials(
+            qualities,
+            steps,
+            curvatures=(unit[:, None] * thumbnail, unit[:, None, None] * details),
+            targets=components / (steps * spec.thumbnail_step_ratio)[:, None],
+            corrections=torch.zeros(len(qualities), *details.shape, device=details.device),
+            prices=FIRST_PRICE * unit,
+        )
+        self._price(trials, [Face1024Symbols(start.thumbnail, start.details, quality) for quality in qualities])
+        return trials
+
+    def _draw(self, trials: Trials) -> Drawn:
+        """Chooses all levels, decodes them, and computes the gradient of the error."""
+        thumbnails = trials.cheapest_thumbnails()
+        details, targets = torch.zeros_like(trials.corrections), torch.zeros_like(trials.corrections)
+        changes = [torch.zeros_like(levels).requires_grad_() for levels in (thumbnails, details)]
+
+        def choose(cells: Tensor, left_over: Tensor) -> Tensor:
+            with torch.no_grad():
+                targets[:, cells] = left_over + trials.corrections[:, cells]
+                details[:, cells] = trials.cheapest_details(targets[:, cells], cells)
+            return details[:, cells] + changes[1][:, cells]
+
+        with torch.enable_grad():
+            views = self._rescaling.decode_choosing(thumbnails + changes[0], self._view, trials.steps, choose)
+            errors = self._error_of(views)
+            gradients = torch.autograd.grad(errors.sum(), changes)
+        return Drawn(thumbnails, details, targets, errors.detach(), gradients)
+
+    def _count(self, trials: Trials, drawn: Drawn) -> list[float]:
+        """Bits of the levels of each trial, over those wanted; keeps levels that are nearer than the best so far."""
+        levels = (each.long().cpu().numpy() for each in (drawn.thumbnails, drawn.details))
+        faces = [Face1024Symbols(*face) for face in zip(*levels, trials.qualities)]
+        counts = self._price(trials, faces)
+        for symbols, bits, error in zip(faces, counts, drawn.errors.tolist()):
+            if bits <= self._limits.payload_bits and error < self._least:
+                self._nearer.append(symbols)
+                self._least = error
+        wanted = FILLING * max(self._limits.payload_bits, 1)
+        return [bits / wanted for bits in counts]
+
+    def _set_prices(self, trials: Trials, drawn: Drawn, excess: list[float], haste: float) -> None:
+        """Makes bits dearer where there were too many of them, and cheaper where there were too few."""
+        first, second = (trials.bits_at(factor, drawn.targets).clamp(min=1) for factor in (1.0, PRICE_STEP))
+        slope = (torch.log(first / second) / math.log(PRICE_STEP)).clamp(0.05, 1.0)
+        factor = trials.prices.new_tensor(excess) ** (haste / slope)
+        trials.prices *= factor.clamp(0.5, 2.0)
+
+    def _move_targets(self, trials: Trials, drawn: Drawn, part: float) -> None:
+        """Moves the targets a part of the way to where a Newton step from the levels leads."""
+        wished = [
+            (levels - gradient / (2 * curvature)).nan_to_num(0).clamp(-LARGEST_TARGET, LARGEST_TARGET)
+            for levels, gradient, curvature in zip(drawn[:2], drawn.gradients, trials.curvatures)
         ]
-        for index, (symbols, error, limit) in enumerate(zip(faces, self._errors_of(faces), self._limits)):
-            if error < self._errors[index] and (file := limit.write(symbols)) is not None:
-                self._best[index], self._errors[index] = Candidate(symbols, file), error
-            excess = self._coder.ideal_bits(symbols) / limit.payload_bits
-            self._prices[index] *= min(max(excess**PRICE_SLOPE, 0.5), 2.0)
-        self._weigh(faces)
+        trials.targets += part * (wished[0] - trials.targets)
+        trials.corrections += part * (wished[1] - drawn.targets)
 
-    @torch.no_grad()
-    def _errors_of(self, faces: Sequence[Face1024Symbols]) -> list[float]:
-        """Squared errors of `rescaled` at full size."""
-        thumbnails, details = self._levels(faces)
-        drawn: Tensor = self._rescaling(self._rescaling.synthesise(thumbnails, details, self._steps))
-        return [float(error) for error in (drawn - self._images).square().flatten(1).sum(1)]
+    def _price(self, trials: Trials, faces: list[Face1024Symbols]) -> list[float]:
+        """Looks up the bits of each magnitude in the contexts of some faces; returns the bits of the faces."""
+        thumbnails, details, bits = zip(*(self._coder.magnitude_bits(symbols, PRICED_LEVELS) for symbols in faces))
+        tables = [torch.from_numpy(np.stack(table)).float().to(self._view.device) for table in (thumbnails, details)]
+        trials.bits = tables[0], tables[1]
+        return list(bits)
 
-    def _levels(self, faces: Sequence[Face1024Symbols]) -> list[Tensor]:
-        """Levels as the networks take them, `[B, T]` and `[B, 256, C]`."""
-        parts = [symbols.thumbnail for symbols in faces], [symbols.details for symbols in faces]
-        return [torch.from_numpy(np.stack(part)).float().to(self._images.device) for part in parts]
+    def _true_error(self, image: Tensor, symbols: Face1024Symbols) -> float:
+        """Squared error of `rescaled`, drawn and clamped at full size."""
+        thumbnail, details = (torch.from_numpy(each[None]).to(image) for each in (symbols.thumbnail, symbols.details))
+        step = image.new_tensor([self._rescaling.spec.detail_step(symbols.fine_quality)])
+        drawn: Tensor = self._rescaling(self._rescaling.synthesise(thumbnail, details, step))
+        return float((drawn - image).square().sum())
 
-    def _weigh(self, faces: Sequence[Face1024Symbols]) -> None:
-        """Computes the price of each magnitude of each level in the contexts that some symbols give."""
-        tables = zip(*(self._coder.magnitude_bits(symbols, PRICED_LEVELS) for symbols in faces))
-        self._tables = [torch.from_numpy(np.stack(table)).float().to(self._images.device) for table in tables]
+
+def _cheapest(targets: Tensor, curvature: Tensor, costs: Tensor) -> Tensor:
+    """The whole levels of the least cost; all of one shape, `costs` with an axis of PRICED_LEVELS more."""
+    magnitudes = targets.abs()
+    below = magnitudes.floor()
+    tried = torch.stack([torch.zeros_like(below), below, below + 1], -1)
+    price = costs.gather(-1, tried.clamp(max=PRICED_LEVELS - 1).long())
+    least = (curvature[..., None] * (magnitudes[..., None] - tried).square() + price).argmin(-1, keepdim=True)
+    return tried.gather(-1, least)[..., 0] * targets.sign()
 
 
 def _looked_up(table: Tensor, levels: Tensor) -> Tensor:

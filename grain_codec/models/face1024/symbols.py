@@ -113,15 +113,20 @@ class SymbolCoder:
         groups = self._groups_of(symbols)
         return sum(float(self._levels.ideal_bits(group.coded(), group.scales).sum()) for group in groups)
 
-    def magnitude_bits(self, symbols: Face1024Symbols, count: int) -> tuple[Floats, Floats]:
-        """Bits of magnitudes 0 to `count` - 1 in the contexts of a face: `[T, count]` and `[256, C, count]`."""
+    def magnitude_bits(self, symbols: Face1024Symbols, count: int) -> tuple[Floats, Floats, float]:
+        """Bits of magnitudes 0 to `count` - 1 in the contexts of a face: `[T, count]` and `[256, C, count]`.
+
+        The last result is the code length of the face itself, as `ideal_bits` gives it.
+        """
         thumbnail_scales, detail_scales = np.zeros_like(symbols.thumbnail), np.zeros_like(symbols.details)
         for group in self._groups_of(symbols):
             scales = thumbnail_scales if group.levels is symbols.thumbnail else detail_scales
             scales[group.where] = group.scales
         every_scale, magnitudes = np.mgrid[: MOST_SCALE + 1, :count]
         bits = self._levels.ideal_bits(magnitudes, every_scale)
-        return bits[thumbnail_scales], bits[detail_scales]
+        whole = self._levels.ideal_bits(symbols.thumbnail, thumbnail_scales).sum()
+        whole += self._levels.ideal_bits(symbols.details, detail_scales).sum()
+        return bits[thumbnail_scales], bits[detail_scales], float(whole)
 
     def _written(self, groups: list[tuple[Ints, Ints]]) -> bytes:
         """The bytes of levels and their scale indices, both `[L]`, group by group."""

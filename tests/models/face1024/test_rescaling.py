@@ -42,6 +42,32 @@ def test_the_encoder_sees_the_view_that_the_decoder_draws(rescaling: Rescaling):
     torch.testing.assert_close(view, found.view)
 
 
+def test_levels_chosen_on_the_way_are_those_decoded_and_see_what_is_left_over(rescaling: Rescaling):
+    thumbnail, view, step = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 128, 128), torch.tensor([0.3, 1.1])
+    found = rescaling.analyse(thumbnail, view, step)
+
+    def choose(cells: torch.Tensor, left_over: torch.Tensor) -> torch.Tensor:
+        torch.testing.assert_close(left_over, found.detail_values[:, cells], rtol=1e-3, atol=1e-3)
+        return found.detail_levels[:, cells]
+
+    decoded = rescaling.decode_choosing(found.thumbnail_levels, view, step, choose)
+    torch.testing.assert_close(decoded, found.view)
+
+
+def test_the_energy_of_a_level_is_what_it_adds_to_the_view():
+    """In a module whose networks add nothing and whose neighbours predict nothing."""
+    module = Rescaling(Face1024Spec()).requires_grad_(False)
+    for basis in (module.thumbnail_prediction, module.synthesis_basis):
+        torch.nn.init.normal_(basis, std=0.03)
+    module.thumbnail_basis.copy_(torch.randint(-1000, 1000, module.thumbnail_basis.shape))
+    thumbnail, details = module.level_energies()
+    levels = torch.zeros(3, 448), torch.zeros(3, 256, 40)
+    levels[0][1, 5], levels[1][2, 17, 3] = 1, 1
+    rest, *moved = module.synthesise(*levels, torch.ones(3))
+    energies = torch.stack([(view - rest).square().sum() for view in moved])
+    torch.testing.assert_close(energies, torch.stack([thumbnail[5], details[17, 3]]), rtol=1e-3, atol=0)
+
+
 def test_every_kind_of_level_moves_the_picture(rescaling: Rescaling):
     thumbnail, details = torch.zeros(1, 448), torch.zeros(1, 256, 40)
     step = torch.tensor([0.5])

@@ -57,6 +57,16 @@ def test_payload_is_within_two_bytes_of_the_ideal(coder: SymbolCoder, fine_quali
     assert len(coder.encode(symbols)) < coder.ideal_bits(symbols) / 8 + 2
 
 
+def test_the_bits_of_every_magnitude_hold_those_of_the_face(coder: SymbolCoder):
+    thumbnail, details = (levels[0] for levels in made_levels(1, 0.4, 3))
+    symbols = Face1024Symbols(thumbnail, details, 24)
+    count = 1 + max(np.abs(thumbnail).max(), np.abs(details).max())
+    *tables, whole = coder.magnitude_bits(symbols, count)
+    magnitudes = np.abs(thumbnail), np.abs(details)
+    found = [np.take_along_axis(table, each[..., None], -1).sum() for table, each in zip(tables, magnitudes)]
+    assert sum(found) == pytest.approx(whole) == pytest.approx(coder.ideal_bits(symbols))
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=40))
 def test_foreign_payloads_are_canonical_or_refused(coder: SymbolCoder, payload: bytes):
