@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from grain_codec.coding import lr_image
 from grain_codec.coding.grid import MOST_PAYLOAD
 from grain_codec.errors import TooLarge
 from grain_codec.models.face1024.coder import Face1024Coder
@@ -16,6 +17,10 @@ from grain_codec.models.face1024.symbols import Face1024Symbols
 from grain_codec.models.family import Code, Encoder, Payload, Request
 
 MOST_FILE_BYTES = 1 << 24  # More than any file of either carrier.
+
+FILLED_HEAD = lr_image.largest_payload(30)
+"""Bytes of the longest payload that a search puts into the LR image alone. One pass leaves some bytes unused and a
+search does not, so with a larger base the mean LR image would show the face at less than 28 dB."""
 
 FaceRequest = Request[Face1024Symbols]
 
@@ -81,12 +86,15 @@ class Face1024Encoder(Encoder[Face1024Symbols]):
         assert bisection.best is not None
         request, length = bisection.request, len(bisection.best.file)
         most_bytes = request.settings.max_bytes or length
+        most_payload = min(most_bytes - (length - bisection.payload_bytes), MOST_PAYLOAD)
+        if most_payload <= lr_image.MOST_HEAD:
+            most_payload = min(most_payload, max(FILLED_HEAD, bisection.payload_bytes))
 
         def write(symbols: Face1024Symbols) -> bytes | None:
-            return _file_within(most_bytes, request, symbols, self._coder.encode(symbols))
+            payload = self._coder.encode(symbols)
+            return _file_within(most_bytes, request, symbols, payload) if len(payload.data) <= most_payload else None
 
-        overhead = length - bisection.payload_bytes
-        return SearchLimits(bisection.best, 8 * min(most_bytes - overhead, MOST_PAYLOAD), write)
+        return SearchLimits(bisection.best, 8 * most_payload, write)
 
     def _refusal(self, thumbnail: Tensor, view: Tensor, bisection: Bisection) -> TooLarge:
         """The error for a face `[1, 3, 16, 16]`, `[1, 3, V, V]` that is too large even at the lowest quality."""

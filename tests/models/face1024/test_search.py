@@ -13,9 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from grain_codec.codec import Codec, FileCodec
+from grain_codec.coding import lr_image
 from grain_codec.errors import TooLarge
 from grain_codec.models.face1024 import search
-from grain_codec.models.face1024.encoder import Face1024Encoder
+from grain_codec.models.face1024.encoder import FILLED_HEAD, Face1024Encoder
 from grain_codec.models.face1024.networks import Face1024
 from grain_codec.models.face1024.rescaling import Analysis, Rescaling
 from grain_codec.models.face1024.search import EFFORTS, Candidate, Search, SearchLimits
@@ -106,6 +107,14 @@ def test_more_effort_finds_more(codec: Codec, face: np.ndarray):
 def test_it_keeps_to_caps_far_below_and_above_the_usual(codec: Codec, face: np.ndarray, cap: int):
     quick, searched = (codec.encode(face, EncodeSettings(max_bytes=cap, effort=effort)) for effort in (0, 2))
     assert len(searched) <= cap and gain(codec, face, quick, searched) > 0
+
+
+def test_the_lr_image_is_not_filled_until_it_hides_the_face(codec: Codec, face: np.ndarray):
+    payloads = [
+        codec.files.read(codec.encode(face, EncodeSettings(max_bytes=495, effort=effort))).payload for effort in (0, 1)
+    ]
+    quick, searched = (len(payload.data) for payload in payloads if payload)
+    assert searched <= max(quick, FILLED_HEAD) < lr_image.MOST_HEAD
 
 
 def test_a_search_that_finds_nothing_that_fits_returns_its_start(codec: Codec, face: np.ndarray):
