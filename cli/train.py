@@ -118,12 +118,6 @@ def finetune(context: click.Context, **options: Any) -> None:
 @module_options
 @click.option("-o", "--output-dir", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where to.")
 @setting(ExportSettings, "--faces", "Most faces the entropy coder's tables are fitted to.")
-@setting(
-    ExportSettings,
-    "--strength",
-    "face-1024 without --data: how much is kept of what the fusion adds to `rescaled`.",
-    type=click.FloatRange(0, 1),
-)
 @click.option("--drawing-from", metavar="MODEL", help="face-1024 with --data: weights to take prior and fusion from.")
 @click.option("--origin", default="", help="A sentence on where the weights come from, kept in the file.")
 @device_option

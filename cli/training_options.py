@@ -90,33 +90,12 @@ loss_options = all_of(
     weight_option("--l2-lambda", "Weight of the picture's squared error.", "square"),
     weight_option("--lpips-lambda", "Weight of the perceptual distance.", "perceptual"),
     weight_option("--id-lambda", "Weight of the identity distance.", "identity"),
-    weight_option(
-        "--spectrum-lambda",
-        "Weight of the term against regular patterns: local power that the face has not.",
-        "spectrum",
-    ),
-    setting(
-        LossSettings,
-        "--spectrum-window",
-        "Side in pixels of its windows, at most half a picture; repeat for several.",
-        type=click.IntRange(8),
-        multiple=True,
-        metavar="N",
-    ),
-    weight_option(
-        "--lattice-lambda",
-        "Weight of the term against detail at the same places of every cell of the 16x16 grid.",
-        "lattice",
-    ),
     weight_option("--adv-lambda", "Weight of the adversarial term.", "adversarial"),
     click.option(
         "--lpips-weights",
         multiple=True,
         type=file_type,
         help="LPIPS: AlexNet and the heads, twice this option, or one file with both.",
-    ),
-    click.option(
-        "--lpips-window", type=click.IntRange(32), help="Measure it on a random window of so many pixels; for CPUs."
     ),
     click.option("--identity-weights", type=file_type, help="Face recogniser: model_ir_se50.pth, or dlib's."),
 )
@@ -125,16 +104,21 @@ module_options = all_of(
     click.option("--rescaling-checkpoint", type=file_type, help="Rescaling module of an earlier stage."),
     click.option("--prior-checkpoint", type=file_type, help="Prior module of an earlier stage."),
     click.option("--fusion-checkpoint", type=file_type, help="Fusion module of an earlier stage."),
-    click.option("--generator-weights", type=file_type, help="Pretrained generator of grain-2022, with its mean code."),
+    click.option(
+        "--generator-weights",
+        type=file_type,
+        help="Pretrained generator: StyleGAN2 with its mean code for grain-2022, MobileStyleGAN for face-1024.",
+    ),
 )
 
 start_options = all_of(
     module_options,
     click.option("--discriminator-weights", type=file_type, help="Discriminator to start from."),
-    click.option(
-        "--adv-window",
-        type=click.IntRange(32),
-        help="face-1024: the discriminator judges a random window of so many pixels, patch by patch; for CPUs.",
+    setting(
+        RunSettings,
+        "--drawn-faces",
+        "face-1024's prior: faces of the pretrained generator to learn from, 4 MiB of memory each.",
+        type=count_type,
     ),
     click.option(
         "--official-noise",

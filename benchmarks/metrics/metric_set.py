@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from grain_codec.benchmarks.metrics import identity
+from grain_codec.benchmarks.metrics import detail, identity
 from grain_codec.benchmarks.metrics.psnr import psnr, thumbnail_of
 from grain_codec.benchmarks.packages import installed, require
 from grain_codec.codec import Pixels
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
     from grain_codec.training.judges.perceptual import PerceptualDistance
 
-METRICS = ("psnr", "ssim", "ms_ssim", "lpips", "identity", "lr_psnr")
+METRICS = ("psnr", "ssim", "ms_ssim", "lpips", "lpips_full", "identity", "lr_psnr", "detail")
 """Columns of the results table that a run can be asked for."""
 
-SLOW_METRICS = ("lpips", "identity")
+PERCEPTUAL = ("lpips", "lpips_full")
+SLOW_METRICS = (*PERCEPTUAL, "identity")
 SIMILARITIES = ("ssim", "ms_ssim")
 SIMILARITY_PACKAGE = "pytorch_msssim"
 
@@ -32,6 +33,7 @@ DESCRIPTIONS = {
     "psnr": "over the RGB samples at full size, in dB; means are of the images' values",
     "ssim": "Wang et al. 2004, 11x11 Gaussian window, sigma 1.5, mean over R, G and B at full size",
     "ms_ssim": "Wang et al. 2003, five scales, mean over R, G and B at full size",
+    "detail": "contrast over the original's in each octave up to 1024, 512, 256 and 128 lines, middle of the face",
     "lr_psnr": "of a model's LR image against the bicubic antialiased 16x16 downscale, in dB",
 }
 
@@ -51,20 +53,20 @@ def choose_metrics(asked: Sequence[str], lpips_weights: Sequence[str], quick: bo
     for name in names:
         if name not in METRICS:
             raise GrainError(f"unknown metric {name!r}; there are {', '.join(METRICS)}")
-    if "lpips" in names and not lpips_weights:
+    if names.keys() & set(PERCEPTUAL) and not lpips_weights:
         raise GrainError("lpips needs a weights file: --lpips-weights FILE")
     if "identity" in names:
         identity.require_packages()
     if names.keys() & set(SIMILARITIES):
         require("SSIM needs one more package", "bench", SIMILARITY_PACKAGE)
     # PSNR is what every table, curve and search is sorted by.
-    chosen = {*(names or _default_metrics(quick)), "psnr", *(["lpips"] if lpips_weights else [])}
+    chosen = {*(names or _default_metrics(quick)), "psnr", *(PERCEPTUAL if lpips_weights else [])}
     return tuple(name for name in METRICS if name in chosen)
 
 
 def _default_metrics(quick: bool) -> list[str]:
     """The metrics that need no file and whose packages are installed."""
-    names = [name for name in METRICS if name != "lpips" and not (quick and name in SLOW_METRICS)]
+    names = [name for name in METRICS if name not in PERCEPTUAL and not (quick and name in SLOW_METRICS)]
     if not identity.available():
         names = [name for name in names if name != "identity"]
     return names if installed(SIMILARITY_PACKAGE) else [name for name in names if name not in SIMILARITIES]
@@ -75,6 +77,8 @@ def describe_metrics(metrics: Sequence[str], lpips_weights: Sequence[str]) -> di
     texts = {name: DESCRIPTIONS[name] for name in metrics if name in DESCRIPTIONS}
     if "lpips" in metrics:
         texts["lpips"] = _perceptual_distance(tuple(lpips_weights))[1]
+    if "lpips_full" in metrics:
+        texts["lpips_full"] = "the same network on the middle of the face at full size"
     if "identity" in metrics and installed("dlib"):
         texts["identity"] = f"{identity.describe()}, Euclidean; one person below {identity.SAME_PERSON}"
     return texts
@@ -86,7 +90,8 @@ class MetricSet:
     def __init__(self, metrics: Sequence[str], lpips_weights: Sequence[str] = ()):
         """`metrics` as from `choose_metrics`."""
         self._metrics = metrics
-        self._perceptual = _perceptual_distance(tuple(lpips_weights))[0] if "lpips" in metrics else None
+        measures_lpips = set(PERCEPTUAL) & set(metrics)
+        self._perceptual = _perceptual_distance(tuple(lpips_weights))[0] if measures_lpips else None
         self._original: Original | None = None
 
     def original(self, pixels: Pixels) -> Original:
@@ -103,7 +108,12 @@ class Original:
         """See `MetricSet.original`."""
         self.pixels, self._metrics, self._perceptual = pixels, metrics, perceptual
         self._thumbnail = thumbnail_of(pixels)
-        self._features = None if perceptual is None else _features(perceptual, pixels)
+        self._contrasts = detail.contrasts(pixels) if "detail" in metrics else None
+        self._features = {
+            name: _features(perceptual, pixels, name)
+            for name in PERCEPTUAL
+            if perceptual is not None and name in metrics
+        }
         self._face = identity.OriginalFace(pixels) if "identity" in metrics else None
 
     @property
@@ -121,8 +131,12 @@ class Original:
                 values["ssim"] = structural_similarity.ssim(self.pixels, decoded)
             if "ms_ssim" in self._metrics:
                 values["ms_ssim"] = structural_similarity.ms_ssim(self.pixels, decoded)
-        if self._perceptual is not None and self._features is not None:
-            values["lpips"] = float(self._perceptual.distance(self._features, _features(self._perceptual, decoded)))
+        for name, features in self._features.items():
+            assert self._perceptual is not None
+            of_decoded = _features(self._perceptual, decoded, name)
+            values[name] = float(self._perceptual.distance(features, of_decoded))
+        if self._contrasts is not None:
+            values |= detail.kept(decoded, self._contrasts)
         if self._face is not None:
             values["identity"] = self._face.distance(decoded)
         if low_resolution is not None and "lr_psnr" in self._metrics:
@@ -138,12 +152,15 @@ def _perceptual_distance(weights: tuple[str, ...]) -> tuple[PerceptualDistance, 
     return read_perceptual_distance([Path(path) for path in weights])
 
 
-def _features(perceptual: PerceptualDistance, pixels: Pixels) -> list[Tensor]:
-    """The feature maps that LPIPS compares, of a picture uint8 `[S, S, 3]`."""
+def _features(perceptual: PerceptualDistance, pixels: Pixels, metric: str) -> list[Tensor]:
+    """The feature maps that LPIPS compares, of a picture uint8 `[S, S, 3]`: shrunk, or its middle at full size."""
     import torch
 
     from grain_codec.benchmarks.metrics.perceptual_distance import SIDE, as_input
 
-    shrunk = Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+    if metric == "lpips_full":
+        seen = detail.middle(pixels)
+    else:
+        seen = np.array(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.LANCZOS))
     with torch.inference_mode():
-        return perceptual.features(as_input(np.array(shrunk)))
+        return perceptual.features(as_input(seen))

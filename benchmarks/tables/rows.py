@@ -60,8 +60,14 @@ class Row:
     ssim: float | None = None
     ms_ssim: float | None = None
     lpips: float | None = None  # Distance at 256 px.
+    lpips_full: float | None = None  # Distance of the middle of the face at full size.
     identity: float | None = None  # Distance of the two faces' descriptors.
     lr_psnr: float | None = None  # PSNR in dB of a model's LR image against the face's antialiased thumbnail.
+    # Contrast over the original's in each octave; see `benchmarks.metrics.detail`.
+    detail_1024: float | None = None
+    detail_512: float | None = None
+    detail_256: float | None = None
+    detail_128: float | None = None
     # From pixels to bytes and back, on one thread of a busy machine.
     encode_seconds: float | None = None
     decode_seconds: float | None = None
@@ -83,6 +89,9 @@ class Row:
 
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
+LATER_COLUMNS = {column for column in COLUMNS if column.startswith("detail_") or column == "lpips_full"}
+"""Columns that tables from before these metrics lack."""
+
 _PARSERS: dict[str, Callable[[str], Any]] = {
     field.name: str if "str" in str(field.type) else int if "int" in str(field.type) else float
     for field in dataclasses.fields(Row)
@@ -94,16 +103,16 @@ def format_row(row: Row) -> str:
     return "\t".join(_cell(getattr(row, column)) for column in COLUMNS)
 
 
-def parse_row(line: str) -> Row:
-    """Reads what `format_row` wrote.
+def parse_row(line: str, columns: Sequence[str] = COLUMNS) -> Row:
+    """Reads what `format_row` wrote; a table of before a metric was added lacks its column.
 
     Raises:
         BadTable: the line has another number of cells, or words where numbers belong.
     """
     cells = line.split("\t")
-    if len(cells) != len(COLUMNS):
-        raise BadTable(f"{len(cells)} cells instead of {len(COLUMNS)}")
-    words = {column: cell for column, cell in zip(COLUMNS, cells) if cell or _PARSERS[column] is str}
+    if len(cells) != len(columns):
+        raise BadTable(f"{len(cells)} cells instead of {len(columns)}")
+    words = {column: cell for column, cell in zip(columns, cells) if cell or _PARSERS[column] is str}
     try:
         row = Row(**{"effort": None, **{column: _PARSERS[column](cell) for column, cell in words.items()}})
     except ValueError as error:
@@ -125,12 +134,13 @@ def read_rows(path: Path) -> list[Row]:
     except UnicodeDecodeError as error:
         raise BadTable(f"{path}: no results table: {error}") from error
     header, *lines = text[: text.rfind("\n") + 1].splitlines() or [""]
-    if header != "\t".join(COLUMNS):
+    columns = header.split("\t")
+    if [column for column in COLUMNS if column in columns or column not in LATER_COLUMNS] != columns:
         raise BadTable(f"{path}: no results table: its first line is not that of images.tsv")
     rows = []
     for number, line in enumerate(lines, 2):
         try:
-            rows.append(parse_row(line))
+            rows.append(parse_row(line, columns))
         except BadTable as error:
             raise BadTable(f"{path}: line {number}: {error}") from error
     return rows

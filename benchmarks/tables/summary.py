@@ -35,8 +35,10 @@ METRICS = (
     Metric("ssim", "SSIM", "", 3, True),
     Metric("ms_ssim", "MS-SSIM", "", 3, True),
     LPIPS,
+    Metric("lpips_full", "LPIPS at full size (lower is better)", "", 3, False),
     IDENTITY,
     Metric("lr_psnr", "LR image, dB", " dB", 2, True),
+    *(Metric(f"detail_{lines}", f"detail up to {lines} lines", "", 2, True) for lines in (128, 256, 512, 1024)),
 )
 
 NAMES = {

@@ -25,6 +25,7 @@ class Recipe:
     schedule: str = "cosine"  # "cosine", which ends at zero, or "constant".
     warm_up: int = 300  # Steps over which the learning rate rises.
     optimizer: str = "adam"  # "adam", "ranger" or "muon", for both sides.
+    momentum: float = 0.9  # Decay of Adam's mean gradient.
     clip: float = 1.0  # Largest norm of the generator's gradient; infinity leaves the gradient as it is.
     average: float = 0.998  # Decay of the moving average of weights that is measured and written; 0 for none.
     precision: str = "auto"  # "float32", "bfloat16", "float16", or "auto": bfloat16 on a GPU, else float32.
@@ -45,12 +46,8 @@ class LossSettings:
     square: float = 1.0  # Squared error of the picture.
     perceptual: float = 0.8  # LPIPS.
     identity: float = 0.1  # Distance between a face recogniser's embeddings.
-    spectrum: float = 0.0  # Power that the face does not have; see `losses.spectrum`.
-    lattice: float = 0.0  # Detail at the same places of every cell; see `losses.lattice`.
     adversarial: float = 0.01  # The discriminator's judgement.
-    spectrum_window: tuple[int, ...] = (32,)  # Sides in pixels of the spectral term's windows; their mean is taken.
     lpips_weights: tuple[Path, ...] = ()  # Files of the perceptual distance.
-    lpips_window: int | None = None  # Side in pixels of the random window for LPIPS; None for whole pictures.
     identity_weights: Path | None = None  # File of the face recogniser.
 
 
@@ -62,7 +59,7 @@ class ModuleFiles:
     rescaling_checkpoint: Path | None = None
     prior_checkpoint: Path | None = None
     fusion_checkpoint: Path | None = None
-    generator_weights: Path | None = None  # Pretrained generator of a model of the published kind.
+    generator_weights: Path | None = None  # Pretrained generator of faces.
 
     def named(self, module: str) -> Path | None:
         """The file that the user names for a module."""
@@ -118,7 +115,7 @@ class RunSettings:
     start: str | None = None
     cell_rate: float = 0.05
     discriminator_weights: Path | None = None
-    adv_window: int | None = None
+    drawn_faces: int = 400
     official_noise: bool = False
 
     @classmethod
@@ -154,7 +151,6 @@ class ExportSettings:
     data: tuple[Path, ...] = ()
     checkpoint: Path | None = None
     faces: int = 3600
-    strength: float = 1.0
     drawing_from: str | None = None
     origin: str = ""
     device: str = "auto"

@@ -61,7 +61,7 @@ class Updates:
         elif recipe.optimizer == "muon":
             self.optimizer = Muon(described)
         else:
-            self.optimizer = torch.optim.Adam(described, betas=(0.9, 0.99))
+            self.optimizer = torch.optim.Adam(described, betas=(recipe.momentum, 0.99))
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == torch.float16)
         self.parameters = [parameter for parameters in groups.values() for parameter in parameters]
         self.clip = clip

@@ -153,12 +153,11 @@ def test_a_batch_that_does_not_fit_is_drawn_in_parts(
 def test_half_precision_of_a_model_that_draws() -> None:
     """Prior and fusion with weights of no meaning, which draw something all the same."""
     torch.manual_seed(0)
-    drawing = DrawingSpec(64, 8, 2, (16, 16), 1, (16,), (1,))
+    drawing = DrawingSpec(8, 2, (8, 8, 8), (1, 1, 1), (16, 8, 8), 8, 1)
     sizes = {"thumbnail_components": 8, "detail_components": 4, "neighbour_components": 4}
-    spec = Face1024Spec(image_size=128, view_size=64, **sizes, drawing=drawing)
+    spec = Face1024Spec(image_size=256, view_size=64, **sizes, drawing=drawing)
     networks = Face1024(spec).eval().requires_grad_(False)
-    for module in (networks.prior.leave, networks.fusion.leave):
-        torch.nn.init.normal_(module.weight, std=0.05)
+    torch.nn.init.normal_(networks.fusion.leave.weight, std=0.05)
     qualities, thumbnails = torch.tensor([[20], [25]]), torch.full((2, 8), 2)
     records = torch.cat([qualities, thumbnails, torch.randint(-1, 2, (2, 256 * 4))], 1).int()
     for output in networks.outputs:

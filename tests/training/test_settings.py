@@ -17,9 +17,9 @@ def settings(**options: Any) -> RunSettings:
 
 
 def test_options_become_fields_of_the_settings_and_of_the_settings_in_them():
-    found = settings(seed=3, exp_dir=Path("run"), square=2.0, spectrum_window=(8, 16), model="face-1024")
+    found = settings(seed=3, exp_dir=Path("run"), square=2.0, lpips_weights=(Path("a"),), model="face-1024")
     assert (found.data, found.seed, found.modules.exp_dir) == ((Path("a"),), 3, Path("run"))
-    assert (found.loss.square, found.loss.spectrum_window, found.loss.identity) == (2.0, (8, 16), 0.1)
+    assert (found.loss.square, found.loss.lpips_weights, found.loss.identity) == (2.0, (Path("a"),), 0.1)
 
 
 def test_the_recipe_is_changed_only_where_the_user_has_chosen():

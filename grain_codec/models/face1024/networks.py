@@ -7,8 +7,8 @@
 import torch
 from torch import Tensor
 
-from grain_codec.models.face1024.fusion import Fusion
-from grain_codec.models.face1024.prior import Prior
+from grain_codec.models.face1024.drawing.fusion import Fusion
+from grain_codec.models.face1024.drawing.prior import Prior
 from grain_codec.models.face1024.rescaling import Rescaling
 from grain_codec.models.face1024.spec import Face1024Spec
 from grain_codec.models.networks import ReciprocalNetworks
@@ -55,11 +55,27 @@ class Face1024(ReciprocalNetworks):
         assert output in self.outputs
         # In full precision whatever the convolutions compute in: it is what the others add to.
         view = self.rescaling.synthesise(thumbnail_levels, detail_levels, step).float()
-        return view if output == "rescaled" else self.draw_natural(view, step, output)
+        if output == "rescaled":
+            return view
+        return self.draw_natural(view, step, noise_shift(thumbnail_levels, self.spec.view_size // 2), output)
 
-    def draw_natural(self, view: Tensor, step: Tensor, output: str) -> Tensor:
-        """`prior` or `fused` from the decoded view `[B, 3, V, V]` -> `[B, 3, D, D]`, D the drawn size, not clamped."""
+    def draw_natural(self, view: Tensor, step: Tensor, shift: Tensor, output: str) -> Tensor:
+        """`prior` or `fused` from the decoded view `[B, 3, V, V]` -> `[B, 3, D, D]`, D the drawn size, not clamped.
+
+        `shift`, int64 `[B, 2]`, is where in the noise each face begins; see `noise_shift`.
+        """
         view = view.clamp(0, 1)
-        picture, features = self.prior(view, step)
-        drawn: Tensor = picture if output == "prior" else self.fusion(view, step, features)
+        features, code = self.prior.predict(view, step)
+        picture, maps = self.prior(features, code, shift)
+        drawn: Tensor = picture if output == "prior" else self.fusion(view, picture, maps)
         return drawn
+
+
+def noise_shift(thumbnail_levels: Tensor, size: int) -> Tensor:
+    """Where in noise of `size` x `size` pixels each face begins: int64 `[B, 2]`, from its levels `[B, T]`.
+
+    The same file begins at the same place on every machine, and different faces begin at different places.
+    """
+    places = torch.arange(1, thumbnail_levels.shape[1] + 1, device=thumbnail_levels.device)
+    number = (thumbnail_levels.long() * places).sum(1) % size**2
+    return torch.stack([number // size, number % size], 1)

@@ -12,29 +12,28 @@ from grain_codec.models.spec import FIRST_FAMILY, Sizes, Spec, bounded
 class DrawingSpec(Sizes):
     """Sizes of the two modules that draw what is not transmitted, the prior and the fusion."""
 
-    # Side of the picture that they draw, in pixels; larger pictures are interpolated from it.
-    size: int = bounded(256, 4 * GRID, 2048)
-    code_width: int = bounded(128, 1, 1024)  # Length of the style code.
-    position_channels: int = bounded(8, 1, 64)  # Channels of each module's learned map of where in the face it is.
-    # Channels of the prior at 16, 32, ... `size` / 2 pixels.
-    prior_widths: tuple[int, ...] = bounded((128, 128, 64, 32), 4, 1024)
-    prior_blocks: int = bounded(2, 0, 32)  # Residual blocks of the prior at 16 pixels.
-    # Channels of the fusion at 32, 64, ... `size` / 2 pixels.
-    fusion_widths: tuple[int, ...] = bounded((96, 48, 24), 4, 1024)
-    fusion_blocks: tuple[int, ...] = bounded((3, 1, 1), 0, 32)  # Residual blocks of the fusion at the same scales.
-    # Channels of the fixed noise at each of these scales, of which the fusion makes texture.
-    noise_channels: int = bounded(4, 1, 16)
-    # Side, in cells, of the neighbourhood whose mean cell is taken out of what the fusion adds; odd and at least 3, or
-    # 0, which leaves it in.
-    repetition_window: int = bounded(3, 0, GRID - 1)
+    code_width: int = bounded(512, 1, 1024)  # Length of the style code.
+    position_channels: int = bounded(8, 1, 64)  # Channels of the learned map of where in the face it is.
+    # Channels of the network that reads the view, at a half, a quarter and an eighth of the view's side.
+    predictor_widths: tuple[int, ...] = bounded((96, 208, 288), 4, 1024)
+    predictor_blocks: tuple[int, ...] = bounded((1, 2, 2), 0, 32)  # Its residual blocks at the same scales.
+    # Channels of the generator's feature maps, from a half of the view's side to a half of the picture's.
+    generator_widths: tuple[int, ...] = bounded((512, 256, 128, 64), 4, 1024)
+    # Channels and residual blocks of the fusion.
+    fusion_width: int = bounded(48, 4, 1024)
+    fusion_blocks: int = bounded(2, 0, 32)
+
+    def picture_size(self, view_size: int) -> int:
+        """Side in pixels of the picture that is drawn from a view; larger ones are interpolated from it."""
+        return view_size // 2 << len(self.generator_widths)
 
     def check(self) -> None:
         """See `Sizes.check`."""
         super().check()
-        self._require(GRID << len(self.prior_widths) == self.size, "prior_widths")
-        self._require(len(self.fusion_widths) == len(self.prior_widths) - 1, "fusion_widths")
-        self._require(len(self.fusion_blocks) == len(self.fusion_widths), "fusion_blocks")
-        self._require(self.repetition_window == 0 or self.repetition_window in range(3, GRID, 2), "repetition_window")
+        self._require(len(self.predictor_widths) == 3, "predictor_widths")
+        self._require(len(self.predictor_blocks) == 3, "predictor_blocks")
+        self._require(3 <= len(self.generator_widths) <= 6, "generator_widths")
+        self._require(all(width % 4 == 0 for width in self.generator_widths), "generator_widths")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from grain_codec.models.face1024.rescaling import Rescaling
 from grain_codec.models.face1024.spec import DrawingSpec, Face1024Spec
 from grain_codec.models.face1024.thumbnail import thumbnail_steps
 from grain_codec.ops.devices import pick_device
-from grain_codec.training.face1024.drawing_stage import FILE_NAMES, DrawingStage, base_weights
+from grain_codec.training.face1024.drawing_stage import FILE_NAMES, DrawingStage, PriorStage, base_weights
 from grain_codec.training.face1024.rescaling_stage import RescalingObjective, RescalingStage
 from grain_codec.training.face1024.tables import anchor_qualities, fit_tables
 from grain_codec.training.family import TrainingFamily
@@ -33,9 +33,12 @@ _DRAWING = tuple(f"networks.{name}." for name in FILE_NAMES)
 _OF_DRAWING_STAGES = {
     *(field.name for kind in (LossSettings, ModuleFiles) for field in fields(kind)),
     "discriminator_weights",
-    "adv_window",
+    "drawn_faces",
     "official_noise",
 } - {"exp_dir"}
+
+
+_OF_WINDOW_STAGES = {*(field.name for field in fields(LossSettings)), "discriminator_weights", "flips"}
 
 
 class Face1024Training(TrainingFamily[Face1024Spec]):
@@ -46,12 +49,17 @@ class Face1024Training(TrainingFamily[Face1024Spec]):
         if stage == "rescaling":
             reason = "is not for this stage of face-1024, which has a loss of its own"
             return dict.fromkeys(_OF_DRAWING_STAGES, reason)
-        return dict.fromkeys(("generator_weights", "official_noise", "lr"), "is for grain-2022")
+        refused = dict.fromkeys(("official_noise", "lr", "square"), "is for grain-2022")
+        if stage == "prior":
+            return refused | dict.fromkeys(_OF_WINDOW_STAGES, "is not for this stage, which learns from drawn faces")
+        return refused | dict.fromkeys(("generator_weights", "drawn_faces"), "is for the stage of the prior")
 
     def stage_run(self, stage: str, spec: Face1024Spec, settings: RunSettings) -> StageRun[Any, Any]:
         """See `TrainingFamily.stage_run`."""
         if stage == "rescaling":
             return RescalingStage(spec, settings)
+        if stage == "prior":
+            return PriorStage(STAGES[stage], spec, settings)
         return DrawingStage(STAGES[stage], spec, settings)
 
     def export(self, spec: Face1024Spec, settings: ExportSettings, tell: Tell) -> Path:
@@ -98,8 +106,7 @@ def _export_rescaling(spec: Face1024Spec, settings: ExportSettings, tell: Tell) 
 def _export_drawing(spec: Face1024Spec, settings: ExportSettings) -> Path:
     """Writes a weights file with the prior and the fusion that the stages have left, and returns its path.
 
-    The rest is that of the weights there are. What the fusion adds to `rescaled` is scaled by the strength asked for:
-    with less of it, the picture is nearer to the face, and errors of the fusion are fainter.
+    The rest is that of the weights there are.
 
     Raises:
         UnusableSettings: a module is nowhere.
@@ -112,9 +119,6 @@ def _export_drawing(spec: Face1024Spec, settings: ExportSettings) -> Path:
     networks = Face1024(drawn)
     for name, file_name in FILE_NAMES.items():
         load_module(networks[name], modules.latest(name, file_name) or modules.needed(name, file_name))
-    with torch.no_grad():
-        for parameter in networks.fusion.leave.parameters():
-            parameter.mul_(settings.strength)
     tensors = {name: tensor for name, tensor in base.tensors.items() if not name.startswith(_DRAWING)}
     trained = network_tensors(networks)
     tensors.update({name: tensor for name, tensor in trained.items() if name.startswith(_DRAWING)})

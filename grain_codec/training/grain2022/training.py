@@ -30,7 +30,7 @@ class Grain2022Training(TrainingFamily[Grain2022Spec]):
 
     def refused_options(self, stage: str) -> Mapping[str, str]:
         """See `TrainingFamily.refused_options`."""
-        return dict.fromkeys(("start", "cell_rate", "adv_window"), "is for face-1024")
+        return dict.fromkeys(("start", "cell_rate", "drawn_faces"), "is for face-1024")
 
     def stage_run(self, stage: str, spec: Grain2022Spec, settings: RunSettings) -> FaceStage:
         """See `TrainingFamily.stage_run`."""

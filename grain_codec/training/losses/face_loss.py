@@ -2,7 +2,6 @@
 
 from typing import cast
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -10,9 +9,6 @@ from grain_codec.coding.grid import GRID
 from grain_codec.training.judges.identity import load_identity
 from grain_codec.training.judges.perceptual import load_perceptual
 from grain_codec.training.losses.adversarial import Adversary
-from grain_codec.training.losses.lattice import lattice_strength
-from grain_codec.training.losses.spectrum import excess_power
-from grain_codec.training.losses.windows import DistanceOnWindows
 from grain_codec.training.settings import LossSettings, UnusableSettings
 
 
@@ -23,7 +19,7 @@ class FaceLoss(nn.Module):
         """A term of weight zero needs no network that judges.
 
         Args:
-            settings: weights and windows; the LR image's term is left out where its weight is None.
+            settings: weights of the terms; the LR image's term is left out where its weight is None.
             perceptual, identity: distances, (`[B, 3, S, S]`, `[B, 3, S, S]`) in [-1, 1] -> `[B]`.
         """
         super().__init__()
@@ -52,11 +48,6 @@ class FaceLoss(nn.Module):
             terms["perceptual"] = self.perceptual(picture, face).mean()
         if self.identity is not None and self.settings.identity:
             terms["identity"] = self.identity(picture, face).mean()
-        if self.settings.spectrum:
-            windows = self.settings.spectrum_window
-            terms["spectrum"] = torch.stack([excess_power(picture, face, side).mean() for side in windows]).mean()
-        if self.settings.lattice:
-            terms["lattice"] = lattice_strength(picture)
         if self.settings.adversarial and adversary is not None:
             terms["adversarial"] = adversary.generator_loss(face, picture)
         loss = cast(Tensor, sum(getattr(self.settings, name) * term for name, term in terms.items()))
@@ -75,8 +66,6 @@ def build_loss(settings: LossSettings) -> FaceLoss:
     if settings.identity and settings.identity_weights is None:
         raise UnusableSettings("the identity term needs --identity-weights; --id-lambda 0 trains without it.")
     perceptual: nn.Module | None = load_perceptual(settings.lpips_weights) if settings.perceptual else None
-    if perceptual is not None and settings.lpips_window is not None:
-        perceptual = DistanceOnWindows(perceptual, settings.lpips_window)
     identity = None
     if settings.identity and settings.identity_weights is not None:
         identity = load_identity(settings.identity_weights)

@@ -1,77 +1,72 @@
-"""Distances and adversaries on windows of pictures, for machines on which whole pictures would take too long."""
+"""An adversary that judges windows of faces beside what the decoder knew of them."""
 
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from grain_codec.training.losses.adversarial import NonSaturatingAdversary
+from grain_codec.training.losses.adversarial import Adversary
 
-DISCRIMINATOR_WIDTHS = (32, 64, 128, 128)
-
-
-class DistanceOnWindows(nn.Module):
-    """A distance between two pictures, measured on one random window of both."""
-
-    def __init__(self, distance: nn.Module, size: int):
-        """`distance` maps two `[B, 3, S, S]` to `[B]`; `size` is the window's side in pixels."""
-        super().__init__()
-        self.distance, self.size = distance, size
-
-    # torch.compile would compile this anew for every new place of the window.
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # torch does not annotate it.
-    def forward(self, one: Tensor, other: Tensor) -> Tensor:
-        """Two `[B, 3, H, W]` -> `[B]`; smaller pictures are taken whole."""
-        distances: Tensor = self.distance(*_same_window(one, other, self.size))
-        return distances
+WIDTHS = (64, 128, 224, 320)  # Channels of the discriminator at a half of the window's side and at each halving after.
+FINE_LEVEL = 1  # The level that also gives logits, of smaller patches, so that texture counts beside structure.
+CONDITION_CHANNELS = 5  # Channels beside the window: the decoded view enlarged, and where in the face the window lies.
+MATCHING_WEIGHT = 10 / 3  # Weight of feature matching against that of the hinge loss.
 
 
 class WindowDiscriminator(nn.Module):
-    """A logit for every patch of 40 x 40 pixels; spectral normalisation (Miyato et al. 2018) bounds its slope."""
+    """Logits for patches of two sizes; spectral normalisation (Miyato et al. 2018) bounds its slope."""
 
     def __init__(self) -> None:
         super().__init__()
-        layers: list[nn.Module] = [spectral_norm(nn.Conv2d(3, DISCRIMINATOR_WIDTHS[0], 3, padding=1))]
-        for below, above in pairwise(DISCRIMINATOR_WIDTHS):
-            layers += [nn.LeakyReLU(0.2), spectral_norm(nn.Conv2d(below, above, 4, 2, 1))]
-        layers += [nn.LeakyReLU(0.2), nn.Conv2d(DISCRIMINATOR_WIDTHS[-1], 1, 3, padding=1)]
-        self.layers = nn.Sequential(*layers)
+        first = _convolution(4 * (3 + CONDITION_CHANNELS), WIDTHS[0])
+        halving = [_convolution(below, above, stride=2) for below, above in pairwise(WIDTHS)]
+        self.layers = nn.ModuleList([first, *halving, _convolution(WIDTHS[-1], WIDTHS[-1])])
+        self.fine = _convolution(WIDTHS[FINE_LEVEL], WIDTHS[FINE_LEVEL])
+        self.coarse_logits, self.fine_logits = _convolution(WIDTHS[-1], 1), _convolution(WIDTHS[FINE_LEVEL], 1)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """`[B, 3, S, S]` in [-1, 1] -> logits `[B, 1, S / 8, S / 8]`, positive for real patches."""
-        logits: Tensor = self.layers(image)
-        return logits
+    def forward(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Windows with their conditions, `[N, 3 + CONDITION_CHANNELS, S, S]` in [-1, 1].
+
+        Returns the logits of large and of small patches, positive for real ones, and the feature maps.
+        """
+        x = F.pixel_unshuffle(x, 2)
+        features = []
+        for layer in self.layers:
+            x = F.leaky_relu(layer(x), 0.2)
+            features.append(x)
+        fine = F.leaky_relu(self.fine(features[FINE_LEVEL]), 0.2)
+        return [self.coarse_logits(x).float(), self.fine_logits(fine).float()], features
 
 
-class WindowAdversary(NonSaturatingAdversary):
-    """The logistic losses, without a penalty, on one random window of both pictures."""
+class WindowAdversary(Adversary):
+    """The hinge losses (Lim and Ye 2017, "Geometric GAN"), with feature matching (Wang et al. 2018, "pix2pixHD")."""
 
-    penalty_every = 0
+    discriminator: WindowDiscriminator
 
-    def __init__(self, size: int, every: int):
-        """`size` is the window's side in pixels."""
-        super().__init__(WindowDiscriminator(), every)
-        self.size = size
+    def __init__(self) -> None:
+        super().__init__(WindowDiscriminator(), every=1)
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # torch does not annotate it.
     def generator_loss(self, real: Tensor, drawn: Tensor) -> Tensor:
-        """See `NonSaturatingAdversary`."""
-        return super().generator_loss(*_same_window(real, drawn, self.size))
+        """-D(drawn), and the mean absolute difference of the discriminator's features."""
+        with torch.no_grad():
+            _, wanted = self.discriminator(real)
+        logits, features = self.discriminator(drawn)
+        matching = [(one.float() - other.float()).abs().mean() for one, other in zip(features, wanted)]
+        return -_mean([each.mean() for each in logits]) + MATCHING_WEIGHT * _mean(matching)
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # torch does not annotate it.
     def forward(self, real: Tensor, drawn: Tensor, penalised: bool = False) -> tuple[Tensor, dict[str, Tensor]]:
-        """See `NonSaturatingAdversary`; there is no penalty."""
-        return super().forward(*_same_window(real, drawn, self.size))
+        """relu(1 - D(real)) + relu(1 + D(drawn)); there is no penalty."""
+        of_real, of_drawn = self.discriminator(real)[0], self.discriminator(drawn)[0]
+        losses = [F.relu(1 - one).mean() + F.relu(1 + other).mean() for one, other in zip(of_real, of_drawn)]
+        return _mean(losses), {}
 
 
-def _same_window(one: Tensor, other: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """One random window of two `[B, 3, H, W]`, at most `size` pixels high and wide."""
-    window = (..., _span(one.shape[-2], size), _span(one.shape[-1], size))
-    return one[window], other[window]
+def _convolution(channels_in: int, channels_out: int, stride: int = 1) -> nn.Module:
+    layer: nn.Module = spectral_norm(nn.Conv2d(channels_in, channels_out, 3, stride, 1))
+    return layer
 
 
-def _span(length: int, size: int) -> slice:
-    """A random range of `size` out of `length` samples, or all of them when there are fewer."""
-    start = int(torch.randint(0, max(1, length - size + 1), ()))
-    return slice(start, start + size)
+def _mean(values: list[Tensor]) -> Tensor:
+    return torch.stack(values).mean()

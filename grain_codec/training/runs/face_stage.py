@@ -45,10 +45,6 @@ class FaceStage(StageRun[StageObjective, FaceSet]):
         super().__init__(stage.name, settings, recipe)
         self.stage, self.spec, self.face_size = stage, spec, face_size
         loss = settings.loss
-        if loss.spectrum and 2 * max(loss.spectrum_window) > face_size:
-            raise UnusableSettings(
-                f"--spectrum-window: the pictures have {face_size} pixels; give at most half of that."
-            )
         self.loss = build_loss(replace(loss, lr=stage.lr_weight) if loss.lr is None else loss)
 
     @property

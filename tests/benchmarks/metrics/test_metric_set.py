@@ -26,9 +26,11 @@ def test_names_are_taken_as_users_write_them() -> None:
 
 def test_lpips_is_measured_when_there_are_weights() -> None:
     assert "lpips" not in choose_metrics([], [])
-    assert choose_metrics([], ["alex.pth"], quick=True) == ("psnr", "ssim", "ms_ssim", "lpips", "lr_psnr")
-    with pytest.raises(GrainError, match="--lpips-weights"):
-        choose_metrics(["lpips"], [])
+    chosen = choose_metrics([], ["alex.pth"], quick=True)
+    assert chosen == ("psnr", "ssim", "ms_ssim", "lpips", "lpips_full", "lr_psnr", "detail")
+    for name in ("lpips", "lpips_full"):
+        with pytest.raises(GrainError, match="--lpips-weights"):
+            choose_metrics([name], [])
 
 
 def test_unknown_metrics_are_refused() -> None:
@@ -55,6 +57,14 @@ def test_only_what_was_chosen_is_measured(pair: tuple[np.ndarray, np.ndarray]) -
     assert "lr_psnr" not in MetricSet(("psnr", "lr_psnr")).original(one).measure(other)
 
 
+def test_detail_is_measured_in_four_octaves(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    one, other = pair
+    values = MetricSet(("detail",)).original(one).measure(other)
+    assert [name for name in values if name.startswith("detail_")] == [
+        f"detail_{lines}" for lines in (1024, 512, 256, 128)
+    ]
+
+
 def test_each_original_is_its_own(pair: tuple[np.ndarray, np.ndarray]) -> None:
     metrics = MetricSet(("psnr", "ssim"))
     one, other = pair
@@ -64,4 +74,8 @@ def test_each_original_is_its_own(pair: tuple[np.ndarray, np.ndarray]) -> None:
 
 
 def test_every_metric_is_described() -> None:
-    assert set(describe_metrics([name for name in METRICS if name != "lpips"], [])) >= {"psnr", "ssim", "ms_ssim"}
+    assert set(describe_metrics([name for name in METRICS if not name.startswith("lpips")], [])) >= {
+        "psnr",
+        "ssim",
+        "ms_ssim",
+    }

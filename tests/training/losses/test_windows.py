@@ -1,64 +1,43 @@
-"""A distance and an adversary on random windows."""
+"""The adversary of windows: what its discriminator sees, and that it drives out what no real window has."""
 
 from __future__ import annotations
 
 import torch
-from torch import nn
 
-from grain_codec.training.losses.windows import DistanceOnWindows, WindowAdversary, WindowDiscriminator
-
-
-class Seen(nn.Module):
-    """Remembers what it is shown."""
-
-    def forward(self, one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-        self.one, self.other = one, other
-        return (one - other).abs().mean((1, 2, 3))
+from grain_codec.training.losses.windows import CONDITION_CHANNELS, WindowAdversary, WindowDiscriminator
 
 
-def test_both_pictures_are_cut_at_the_same_random_place():
-    picture, seen = torch.arange(2 * 3 * 40 * 50.0).reshape(2, 3, 40, 50), Seen()
-    distance, corners = DistanceOnWindows(seen, 32), set()
+def test_the_discriminator_judges_large_and_small_patches_and_gives_its_features():
     torch.manual_seed(0)
-    for _ in range(8):
-        assert torch.equal(distance(picture, picture), torch.zeros(2))
-        assert seen.one.shape == (2, 3, 32, 32)
-        corners.add(float(seen.one[0, 0, 0, 0]))
-    assert len(corners) > 4
-
-
-def test_a_picture_smaller_than_the_window_is_taken_whole():
-    picture, seen = torch.rand(1, 3, 24, 24), Seen()
-    DistanceOnWindows(seen, 32)(picture, picture + 1)
-    assert torch.equal(seen.one, picture)
-
-
-def test_the_discriminator_looks_at_patches():
-    """A logit depends on nothing outside its patch."""
-    torch.manual_seed(0)
-    discriminator = WindowDiscriminator().eval()
-    image = torch.rand(1, 3, 96, 96, requires_grad=True)
-    logits = discriminator(image)
-    assert logits.shape == (1, 1, 12, 12)
-    logits[0, 0, 6, 6].backward()
-    touched = image.grad.abs().sum((0, 1)).nonzero()
-    assert (touched.max(0).values - touched.min(0).values + 1).tolist() == [40, 40]
+    logits, features = WindowDiscriminator()(torch.rand(2, 3 + CONDITION_CHANNELS, 64, 64))
+    assert [tuple(each.shape) for each in logits] == [(2, 1, 4, 4), (2, 1, 16, 16)]
+    assert [each.shape[-1] for each in features] == [32, 16, 8, 4, 4]
 
 
 def test_an_adversary_of_windows_learns_to_tell_a_grid_and_drives_it_out():
     torch.manual_seed(0)
-    rows = torch.arange(96)
-    grid = 0.3 * ((rows[:, None] + rows) % 2 * 2.0 - 1).expand(4, 3, 96, 96)
-    real = 0.1 * torch.randn(4, 3, 96, 96)
-    adversary = WindowAdversary(64, every=1)
+    rows = torch.arange(64)
+    grid = 0.3 * ((rows[:, None] + rows) % 2 * 2.0 - 1).expand(4, 3, 64, 64)
+    real, conditions = 0.1 * torch.randn(4, 3, 64, 64), torch.zeros(4, CONDITION_CHANNELS, 64, 64)
+    adversary = WindowAdversary()
     optimizer = torch.optim.Adam(adversary.parameters(), 2e-3)
-    for _ in range(30):
-        loss, figures = adversary(real, real + grid)
+    beside = torch.cat([real, conditions], 1)
+    for _ in range(40):
+        loss, figures = adversary(beside, torch.cat([real + grid, conditions], 1))
         assert figures == {}
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    assert loss.item() < 0.7
-    drawn = (real + grid).requires_grad_()
-    adversary.generator_loss(real, drawn).backward()
-    assert (drawn.grad * grid).sum() > 0
+    strength = torch.tensor(1.0, requires_grad=True)
+    adversary.generator_loss(beside, torch.cat([real + strength * grid, conditions], 1)).backward()
+    assert strength.grad is not None and strength.grad > 0
+
+
+def test_feature_matching_pulls_towards_the_very_window():
+    torch.manual_seed(0)
+    adversary = WindowAdversary().eval()
+    one, other = torch.rand(2, 1, 3 + CONDITION_CHANNELS, 64, 64)
+    of_itself, of_another = adversary.generator_loss(one, one), adversary.generator_loss(one, other)
+    hinge = [-torch.stack([each.mean() for each in adversary.discriminator(x)[0]]).mean() for x in (one, other)]
+    torch.testing.assert_close(of_itself, hinge[0], atol=1e-4, rtol=0)
+    assert of_another > hinge[1] + 0.01
