@@ -1,7 +1,9 @@
 """The upscaling priors decoding module of face-1024, which joins the decoded view with the prior's features.
 
-It reads both at twice the view's side, and corrects the prior's picture by what the view knows better. Then it adds
-what the picture lacks of the decoded view, averaged over small squares: what is drawn never contradicts what was sent.
+It reads both at twice the view's side, and corrects the prior's picture by what the view knows better. The correction
+is interpolated to the size of the picture: one that had pixels of its own would weave a pattern into the skin, and the
+view knows nothing so fine. Then the module adds what the picture lacks of the decoded view, averaged over small
+squares: what is drawn never contradicts what was sent.
 """
 
 import torch
@@ -27,11 +29,10 @@ class Fusion(nn.Module):
     def __init__(self, drawing: DrawingSpec, view_size: int):
         super().__init__()
         self.view_size = view_size
-        self.fold = drawing.picture_size(view_size) // (2 * view_size)
         width = drawing.fusion_width
         self.enter = nn.Conv2d(drawing.generator_widths[READ_LEVEL + 1] + 3, width, 1)
         self.blocks = nn.Sequential(*[ResidualBlock(width) for _ in range(drawing.fusion_blocks)])
-        self.leave = zero_convolution(width, 3 * self.fold**2)
+        self.leave = zero_convolution(width, 3)
         store_channels_last(self)
 
     def forward(self, view: Tensor, picture: Tensor, features: list[Tensor], windows: Windows | None = None) -> Tensor:
@@ -46,8 +47,10 @@ class Fusion(nn.Module):
         view = cut(view, windows)
         known = F.interpolate(view, scale_factor=2.0, mode="bicubic", align_corners=False)
         x = self.blocks(self.enter(torch.cat([features[READ_LEVEL], known - 0.5], 1)))
-        correction = F.pixel_shuffle(self.leave(F.leaky_relu(x, 0.2)), self.fold)
-        return agreeing_with(view, picture.float() + correction.float(), self.view_size // AGREEING_SIDE)
+        correction = self.leave(F.leaky_relu(x, 0.2)).float()
+        size = picture.shape[-2:]
+        corrected = picture.float() + F.interpolate(correction, size, mode="bicubic", align_corners=False)
+        return agreeing_with(view, corrected, self.view_size // AGREEING_SIDE)
 
 
 def agreeing_with(view: Tensor, picture: Tensor, square: int) -> Tensor:
