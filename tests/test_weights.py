@@ -36,8 +36,8 @@ def test_the_shipped_file_is_named_after_its_fingerprint():
     assert SHIPPED.stem == f"face-1024-{read_model(SHIPPED).fingerprint.hex()}"
 
 
-def test_the_shipped_file_is_at_most_24_mb():
-    assert SHIPPED.stat().st_size <= 24_000_000
+def test_the_shipped_file_is_at_most_32_mb():
+    assert SHIPPED.stat().st_size <= 32_000_000
 
 
 def test_tensors_and_spec_come_back(tmp_path: Path):
