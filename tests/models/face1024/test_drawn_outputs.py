@@ -57,7 +57,7 @@ def test_bfloat16_draws_nearly_the_same_of_the_very_same_files(codec: Codec, fac
     data = codec.encode(face, EncodeSettings(quality=1))
     assert halved.encode(face, EncodeSettings(quality=1)) == data
     difference = np.abs(halved.decode(data).astype(int) - codec.decode(data))
-    assert difference.max() > 0 and np.mean(difference <= 1) > 0.99
+    assert difference.max() > 0 and np.mean(difference <= 1) > 0.95 and np.mean(difference <= 3) > 0.999
     assert BatchRenderer(halved).dtype == torch.bfloat16 and BatchRenderer(codec).dtype == torch.float32
 
 
