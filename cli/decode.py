@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from grain_codec.cli import options as shared
-from grain_codec.cli.batch.files.folders import is_encoded
+from grain_codec.cli.batch.files.folders import expand_wildcards, is_encoded
 from grain_codec.cli.batch.files.outputs import is_stream
 from grain_codec.cli.batch.names import STANDARD_STREAM, decoded_name
 from grain_codec.cli.batch.plan import Naming, Outputs, plan_jobs
@@ -33,13 +33,13 @@ PROGRAM = "grain-decode"
 @click.option(
     "--paste",
     type=click.Choice(["original-size"]),
-    help="Put a face that was encoded with --align where it was, in an empty picture of the photo's size.",
+    help="Put a face that was cut out where it was, in an empty picture of the photo's size; with -o all of several.",
 )
 @click.option(
     "--canvas",
     metavar="PHOTO",
     type=click.Path(dir_okay=False),
-    help="Put a face that was encoded with --align where it was, in this photo or a copy of its size.",
+    help="Put a face that was cut out where it was, in this photo or a copy of its size; with -o all of several.",
 )
 @click.option(
     "--precision",
@@ -85,8 +85,14 @@ def main(
     if (paste or canvas) is not None and (thumbnail or size is not None):
         raise click.UsageError("A face goes back at its own size; --size and --thumbnail contradict that.")
     image_format = _image_format(output_file)
+    further: list[str] = []
+    if output_file is not None and (paste or canvas) is not None and not options.recursive:
+        first, *further = (file for argument in inputs for file in expand_wildcards(argument))
+        inputs = (first,)
+    if STANDARD_STREAM in further:
+        raise click.UsageError("Of several files only the first may be standard input.")
     naming = Naming(".grain file", is_encoded, decoded_name)
-    also_read = () if canvas is None else (canvas,)
+    also_read = [*further, *([] if canvas is None else [canvas])]
     plan = plan_jobs(inputs, Outputs(output_file, output_dir), naming, options.recursive, also_read)
 
     from grain_codec.cli.batch.tasks.decode import DecodeTask
@@ -100,6 +106,7 @@ def main(
         strip_metadata=strip_metadata,
         paste=paste is not None,
         canvas=canvas,
+        further=tuple(further),
     )
     run_and_exit(PROGRAM, plan, output_dir, task, options)
 

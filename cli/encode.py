@@ -41,10 +41,19 @@ SUFFIXES = {"grain": ".grain", "png": ".grain.png"}  # The suffix of the outputs
     type=click.Choice(settings.CARRIERS),
     help="A .grain file, or a 16x16 PNG.  [default: png if -o ends in .png, else grain]",
 )
-@click.option("--crop", type=click.Choice(["center", "top"]), help="Cut pictures that are not square.")
-@click.option("--align", is_flag=True, help="Find the face, cut it out as FFHQ does, and store where it was.")
-@click.option("--face", type=click.IntRange(min=1), metavar="N", help="With --align: the N-th largest.  [default: 1]")
-@click.option("--all-faces", is_flag=True, help="With --align: every face, as photo-1.grain, photo-2.grain, ...")
+@click.option(
+    "--align",
+    type=click.Choice(settings.ALIGNMENTS),
+    help="Find the face, cut it out as FFHQ does, and store where it was; auto takes a square picture of an aligned "
+    f"face as it is.  [default: {settings.DEFAULT_ALIGNMENT}]",
+)
+@click.option("--face", type=click.IntRange(min=1), metavar="N", help="Cut out the N-th largest face.  [default: 1]")
+@click.option("--all-faces", is_flag=True, help="Cut out every face, as photo-1.grain, photo-2.grain, ...")
+@click.option(
+    "--crop",
+    type=click.Choice(["center", "top"]),
+    help="Look for no face, and cut pictures to squares at this place.",
+)
 @click.option("--keep-metadata", is_flag=True, help="Keep EXIF and XMP, but neither thumbnails nor the GPS position.")
 @click.option("--keep-gps", is_flag=True, help="Keep the GPS position too.")
 @shared.model_options
@@ -59,17 +68,17 @@ def main(
     max_bytes: int | None,
     effort: int,
     carrier: str | None,
-    crop: str | None,
-    align: bool,
+    align: str | None,
     face: int | None,
     all_faces: bool,
+    crop: str | None,
     keep_metadata: bool,
     keep_gps: bool,
     model: str,
     device: str,
     **batch: Any,
 ) -> None:
-    """Encode aligned face photographs; INPUT is a file, with -r also a folder of images, or - for standard input.
+    """Encode face photographs; INPUT is a file, with -r also a folder of images, or - for standard input.
 
     face.jpg becomes face.grain beside it, or face.grain.png with --format png.
     """
@@ -79,10 +88,9 @@ def main(
     if keep_gps and not keep_metadata:
         raise click.UsageError("--keep-gps needs --keep-metadata.")
     carrier = carrier or ("png" if (output_file or "").lower().endswith(".png") else "grain")
-    if align or face is not None or all_faces:
-        _check_alignment_options(align, face, all_faces, crop, carrier)
-        if all_faces and (output_file is not None or STANDARD_STREAM in inputs):
-            raise click.UsageError("--all-faces writes several files; name a folder with -O.")
+    _refuse_contradictions(align, face, all_faces, crop)
+    if all_faces and (output_file is not None or STANDARD_STREAM in inputs):
+        raise click.UsageError("--all-faces writes several files; name a folder with -O.")
     suffix = "-1" * all_faces + SUFFIXES[carrier]
     naming = Naming("image", is_photograph, lambda name: encoded_name(name, suffix))
     plan = plan_jobs(inputs, Outputs(output_file, output_dir), naming, options.recursive)
@@ -94,26 +102,25 @@ def main(
         settings=EncodeSettings(
             quality=quality or settings.DEFAULT_QUALITY, max_bytes=max_bytes, effort=effort, carrier=carrier
         ),
+        align=align or settings.DEFAULT_ALIGNMENT,
+        face=face,
+        all_faces=all_faces,
         crop=crop,
         keep_metadata=keep_metadata,
         keep_gps=keep_gps,
-        align=align,
-        face=None if all_faces else face or 1,
-        check_alignment=not options.quiet,
     )
     run_and_exit(PROGRAM, plan, output_dir, task, options)
 
 
-def _check_alignment_options(align: bool, face: int | None, all_faces: bool, crop: str | None, carrier: str) -> None:
-    """Refuses options that contradict --align, and those that need it where it is missing."""
-    if not align:
-        raise click.UsageError("--face and --all-faces need --align.")
+def _refuse_contradictions(align: str | None, face: int | None, all_faces: bool, crop: str | None) -> None:
+    """Refuses options of the alignment that do not go together."""
     if face is not None and all_faces:
         raise click.UsageError("--face and --all-faces contradict each other.")
-    if crop is not None:
-        raise click.UsageError("--align cuts the face out; --crop contradicts it.")
-    if carrier != "grain":
-        raise click.UsageError("A 16x16 PNG has no place for the alignment; --align writes .grain files.")
+    aligning = align in ("auto", "always") or face is not None or all_faces
+    if aligning and crop is not None:
+        raise click.UsageError("--crop cuts pictures without looking for a face; alignment contradicts it.")
+    if align == "never" and (face is not None or all_faces):
+        raise click.UsageError("--face and --all-faces look for faces; --align never contradicts them.")
 
 
 if __name__ == "__main__":

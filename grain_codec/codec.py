@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from grain_codec.errors import BadImage, TooLarge, WrongModel
 from grain_codec.formats import container, png_carrier
+from grain_codec.formats.alignment.placement import find_alignment
 from grain_codec.models.family import Code, Payload, Request, Rows, Symbols
 from grain_codec.models.registry import family_of
 from grain_codec.settings import DEFAULT_MODEL, PRECISIONS, Chunk, DecodeSettings, EncodeSettings
@@ -98,6 +99,8 @@ class FileCodec:
             **self.coder.describe(face.symbols, payload),
             "image": f"{self.spec.image_size}x{self.spec.image_size} RGB",
         }
+        if any(chunk.tag == container.ALIGNMENT for chunk in face.chunks):
+            rows |= find_alignment(face.chunks).describe()
         if face.carrier == "png":
             fields = [(container.CHUNK_NAMES[chunk.tag], f"{len(chunk.content)} B") for chunk in face.chunks]
         else:
@@ -208,8 +211,9 @@ def load_model(name: str = DEFAULT_MODEL, device: str = "auto", precision: str =
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
-    from grain_codec.ops.devices import check_precision, pick_device
+    from grain_codec.ops.devices import check_precision, compute_after_forks, pick_device
 
+    compute_after_forks()
     place = pick_device(device)
     check_precision(precision, place)
     return Codec(read_model(find_model(name)), place, precision)

@@ -31,6 +31,10 @@ class BadImage(GrainError):
     """The picture cannot be encoded as it is."""
 
 
+class NoFace(BadImage):
+    """The picture shows no face that could be cut out."""
+
+
 class TooLarge(GrainError):
     """The face does not fit in the bytes allowed; the text names the smallest size that is possible."""
 

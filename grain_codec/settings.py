@@ -11,6 +11,8 @@ MOST_QUALITY = 8
 DEFAULT_EFFORT = 3
 MOST_EFFORT = 9
 CARRIERS = ("grain", "png")
+ALIGNMENTS = ("auto", "always", "never")  # Whether a face is cut out of its picture; auto leaves aligned ones alone.
+DEFAULT_ALIGNMENT = "auto"
 OUTPUTS = ("fused", "rescaled", "prior")  # The pictures that a model may be able to draw, the best first.
 
 PRECISIONS = ("auto", "float32", "bfloat16")

@@ -23,12 +23,11 @@ A photo of 640x480 pixels with an upright face in its middle, whose crop is 320 
     80 02 e0 01 00 40 00 30 00 20 00 00
 """
 
+import cmath
+import math
 import struct
 from dataclasses import astuple, dataclass
 from typing import Self
-
-import numpy as np
-import numpy.typing as npt
 
 from grain_codec.errors import BadImage, Corrupt
 from grain_codec.formats import container
@@ -99,6 +98,12 @@ class Alignment:
         centre = self.centre
         return centre.real - reach, centre.imag - reach, centre.real + reach, centre.imag + reach
 
+    def describe(self) -> dict[str, str]:
+        """The photo's size, and where in it the face was, for people."""
+        turn, middle = math.degrees(cmath.phase(self.axis)), self.centre
+        where = f"{self.side:.0f} px wide around {middle.real:.0f}, {middle.imag:.0f}, turned by {turn:.0f} degrees"
+        return {"photo": f"{self.width}x{self.height}", "face": where}
+
     def to_chunk(self) -> Chunk:
         """The chunk that travels in the .grain file."""
         return Chunk(container.ALIGNMENT, _LAYOUT.pack(*astuple(self)))
@@ -128,10 +133,10 @@ def find_alignment(chunks: tuple[Chunk, ...]) -> Alignment:
     for chunk in chunks:
         if chunk.tag == container.ALIGNMENT:
             return from_chunk(chunk.content)
-    raise BadImage("the file holds no alignment; it was not encoded with --align")
+    raise BadImage("the file holds no alignment; its face was not cut out of a photograph")
 
 
-def ffhq_square(landmarks: npt.NDArray[np.complex128]) -> tuple[complex, complex]:
+def ffhq_square(first_eye: complex, second_eye: complex, mouth: complex) -> tuple[complex, complex]:
     """Centre and axis of the crop that the FFHQ dataset takes of a face.
 
     The crop stands upright along the mean of two directions: from eye to eye, and at right angles to the line from the
@@ -140,11 +145,11 @@ def ffhq_square(landmarks: npt.NDArray[np.complex128]) -> tuple[complex, complex
     GANs", ICLR 2018, appendix C; the FFHQ dataset uses the same rule with landmarks that dlib found.)
 
     Args:
-        landmarks: complex `[68]`, in the order of the iBUG 300-W annotation: 36 to 41 and 42 to 47 surround the
-            eyes, 48 and 54 are the corners of the mouth.
+        first_eye: the middle of the person's right eye, as the mean of six points on its edge.
+        second_eye: the middle of the left eye.
+        mouth: the middle between the corners of the mouth.
     """
-    first_eye, second_eye = landmarks[36:42].mean(), landmarks[42:48].mean()
-    eyes, mouth = (first_eye + second_eye) / 2, (landmarks[48] + landmarks[54]) / 2
+    eyes = (first_eye + second_eye) / 2
     across, down = second_eye - first_eye, mouth - eyes
     direction = across - 1j * down
     half_side = max(2.0 * abs(across), 1.8 * abs(down))

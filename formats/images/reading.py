@@ -11,6 +11,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from grain_codec.errors import BadImage
 from grain_codec.formats.images.colours import to_srgb
+from grain_codec.formats.images.further_formats import enable_format, is_upright_by_itself
 
 MOST_PIXELS = 100_000_000
 LEAST_SIDE = 16
@@ -62,6 +63,7 @@ def resize_square(pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.ui
 
 def load_picture(source: bytes, name: str) -> Image.Image:
     """Does what `open_picture` does, but may run in several threads at once; Pillow's warnings come through."""
+    enable_format(source, name, lambda width, height: _check_sides(width, height, name))
     announced = _decoded(source, name, header_only=True)
     if announced.format == "EPS":
         # Pillow would let Ghostscript run it.
@@ -75,20 +77,26 @@ def load_picture(source: bytes, name: str) -> Image.Image:
 
 def check_size(image: Image.Image, name: str) -> None:
     """Raises BadImage for a picture with too many pixels or too few."""
-    width, height = image.size
-    if width * height > MOST_PIXELS:
-        raise BadImage(f"{name}: {width}x{height} is more than {MOST_PIXELS // 1_000_000} million pixels")
-    if min(width, height) < LEAST_SIDE:
-        raise BadImage(f"{name}: {width}x{height} is smaller than {LEAST_SIDE}x{LEAST_SIDE}")
+    _check_sides(*image.size, name)
 
 
 def upright(image: Image.Image) -> Image.Image:
     """Applies the EXIF orientation; metadata that cannot be parsed leave the picture as it is."""
+    if is_upright_by_itself(image):
+        return image
     try:
         # Pillow would copy even an upright picture, and a large copy can fill the memory.
         return ImageOps.exif_transpose(image) if image.getexif().get(ExifTags.Base.Orientation, 1) != 1 else image
     except Exception:  # Broken EXIF raises struct.error, SyntaxError, TypeError and others.
         return image
+
+
+def _check_sides(width: int, height: int, name: str) -> None:
+    """See `check_size`."""
+    if width * height > MOST_PIXELS:
+        raise BadImage(f"{name}: {width}x{height} is more than {MOST_PIXELS // 1_000_000} million pixels")
+    if min(width, height) < LEAST_SIDE:
+        raise BadImage(f"{name}: {width}x{height} is smaller than {LEAST_SIDE}x{LEAST_SIDE}")
 
 
 def _load_photo(source: bytes | Image.Image, name: str) -> Image.Image:

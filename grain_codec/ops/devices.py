@@ -1,5 +1,8 @@
 """The choice of the device and the precision that torch computes with."""
 
+import os
+from functools import lru_cache
+
 import torch
 
 from grain_codec.errors import WrongModel
@@ -30,3 +33,13 @@ def check_precision(precision: str, device: torch.device) -> None:
     # The question that torch itself asks before it hands a convolution in bfloat16 to its library.
     if precision == "bfloat16" and device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         raise WrongModel("this processor does not compute in bfloat16")
+
+
+@lru_cache(maxsize=1)
+def compute_after_forks() -> None:
+    """Lets forked processes compute with one thread each.
+
+    The threads that OpenMP keeps for torch do not survive a fork, but the forked process would wait for them.
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))

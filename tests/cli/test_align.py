@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,14 +13,13 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from grain_codec.cli import decode, encode
+from grain_codec.cli import decode, encode, info
 from grain_codec.cli.batch import conversion as cli_conversion
 from grain_codec.cli.batch.conversion import Conversion
 from grain_codec.cli.batch.job import DONE, FAILED, SKIPPED, Job
 from grain_codec.cli.batch.tasks.task import Converted
 from grain_codec.cli.options import BatchOptions
 from grain_codec.codec import read_chunks
-from grain_codec.formats.alignment import face_finder
 from grain_codec.formats.alignment.cropping import paste
 from grain_codec.formats.alignment.placement import Alignment, find_alignment
 
@@ -28,8 +27,6 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 ORIENTATION = 0x0112
 PLACES = {"anna": (150 + 175j, 220), "otis": (390 + 160j, 180)}
 """Middle and side of the crops in the photo of two."""
-
-needs_models = pytest.mark.skipif(not face_finder.available(), reason="dlib and its models are not installed")
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +82,8 @@ def written(path: str) -> np.ndarray:
     return np.array(Image.open(path))
 
 
-@needs_models
 def test_a_face_travels_and_goes_back_to_its_place(folder: Path) -> None:
-    assert encoding("--align", "one.png", "--max-bytes", "300").exit_code == 0
+    assert encoding("one.png", "--max-bytes", "300").exit_code == 0
     assert len(Path("one.grain").read_bytes()) <= 300
     place = place_in("one.grain")
     assert (place.width, place.height) == (520, 340) and is_near(place, "anna")
@@ -108,9 +104,8 @@ def test_a_face_travels_and_goes_back_to_its_place(folder: Path) -> None:
     assert (written("grey.bmp")[wall] == 128).all()
 
 
-@needs_models
 def test_all_faces_the_largest_first(folder: Path) -> None:
-    result = encoding("--align", "--all-faces", "two.png", "-O", "out", "-q", "1", "--json")
+    result = encoding("--all-faces", "two.png", "-O", "out", "-q", "1", "--json")
     assert result.exit_code == 0
     assert {path.name for path in Path("out").iterdir()} == {"two-1.grain", "two-2.grain"}
     assert is_near(place_in("out/two-1.grain"), "anna") and is_near(place_in("out/two-2.grain"), "otis")
@@ -119,51 +114,110 @@ def test_all_faces_the_largest_first(folder: Path) -> None:
     assert row["bytes_out"] == sum(path.stat().st_size for path in Path("out").iterdir())
 
 
-@needs_models
 def test_no_face_is_written_where_one_would_overwrite_a_file(folder: Path) -> None:
     Path("two-2.grain").write_bytes(b"mine")
-    result = encoding("--align", "--all-faces", "two.png")
+    result = encoding("--all-faces", "two.png")
     assert result.exit_code == 1 and "two-2.grain exists" in result.stderr
     assert Path("two-2.grain").read_bytes() == b"mine" and not Path("two-1.grain").exists()
-    result = encoding("--align", "--all-faces", "two.png", "--force")
+    result = encoding("--all-faces", "two.png", "--force")
     assert "two.png -> two-1.grain, two-2.grain" in result.stderr
     assert is_near(place_in("two-2.grain"), "otis")
 
 
-@needs_models
 def test_one_of_several_faces(folder: Path) -> None:
-    assert encoding("--align", "--face", "2", "two.png", "-q", "1").exit_code == 0
+    assert encoding("--face", "2", "two.png", "-q", "1").exit_code == 0
     assert is_near(place_in("two.grain"), "otis")
-    result = encoding("--align", "--face", "3", "two.png", "-o", "third.grain")
+    result = encoding("--face", "3", "two.png", "-o", "third.grain")
     assert result.exit_code == 1 and "two.png: there is no face 3; 2 found" in result.stderr
 
 
-@needs_models
 def test_photo_without_a_face_is_named_and_stops_no_others(folder: Path) -> None:
-    result = encoding("--align", "none.png", "one.png", "-q", "1")
-    assert result.exit_code == 1 and "grain-encode: none.png: no face found" in result.stderr
+    result = encoding("none.png", "one.png", "-q", "1")
+    assert result.exit_code == 1
+    assert "grain-encode: none.png: no face found; --align never with --crop center" in result.stderr
     assert Path("one.grain").exists() and not Path("none.grain").exists()
 
 
-@needs_models
 def test_photos_are_turned_upright_first(folder: Path) -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = 6
     Image.open("one.png").transpose(Image.Transpose.ROTATE_90).save("lying.png", exif=exif)
-    assert encoding("--align", "lying.png", "-q", "1").exit_code == 0
+    assert encoding("lying.png", "-q", "1").exit_code == 0
     assert place_in("lying.grain").width == 520 and is_near(place_in("lying.grain"), "anna")
     assert decoding("--canvas", "lying.png", "lying.grain", "-o", "back.png").exit_code == 0
     assert mean_difference(written("back.png"), written("one.png")) < 8
 
 
-@needs_models
-def test_unaligned_portraits_get_a_warning(folder: Path) -> None:
-    arguments = ("one.png", "--crop", "center", "-q", "1", "--force")
-    assert "one.png: the face is not where an aligned photograph has it; --align" in encoding(*arguments).stderr
-    assert encoding(*arguments, "--quiet").stderr == ""
-    assert "--align" not in encoding("--align", "one.png", "-q", "1", "--force").stderr
+def test_faces_that_are_cut_out_are_named_in_one_line(folder: Path) -> None:
+    result = encoding("one.png", "-q", "1")
+    assert result.exit_code == 0 and result.stderr.count("\n") == 2
+    assert "one.png: the face was cut out of the picture; --align never takes pictures as they are" in result.stderr
+    assert encoding("one.png", "-q", "1", "--force", "--quiet").stderr == ""
+    assert "cut out" not in encoding("one.png", "-q", "1", "--force", "--align", "always").stderr
+
+
+def test_of_several_faces_the_largest_is_taken_and_the_line_says_so(folder: Path) -> None:
+    result = encoding("two.png", "-q", "1")
+    assert result.exit_code == 0 and is_near(place_in("two.grain"), "anna")
+    assert "two.png: 2 faces found, the largest taken; --all-faces takes all" in result.stderr
+    assert "faces found" not in encoding("two.png", "-q", "1", "--force", "--face", "1").stderr
+
+
+def test_aligned_squares_are_taken_as_they_are(folder: Path) -> None:
     example = str(EXAMPLES / "anna.jpg")
-    assert "--align" not in encoding(example, "-o", "anna.grain", "-q", "1").stderr
+    for align in ("auto", "never"):
+        result = encoding(example, "-o", f"{align}.grain", "-q", "1", "--align", align)
+        assert result.exit_code == 0 and result.stderr.count("\n") == 1
+    assert Path("auto.grain").read_bytes() == Path("never.grain").read_bytes()
+    assert encoding(example, "-o", "always.grain", "-q", "1", "--align", "always").exit_code == 0
+    assert place_in("always.grain").width == 1024
+
+
+def test_without_alignment_any_square_is_taken(folder: Path) -> None:
+    assert encoding("none.png", "--crop", "center", "-q", "1").exit_code == 0
+    result = encoding("none.png", "--align", "never", "-q", "1", "--force")
+    assert result.exit_code == 1 and "none.png: 520x340 is not square; " in result.stderr
+
+
+def test_a_png_has_no_place_for_where_the_face_was(folder: Path) -> None:
+    assert encoding("one.png", "--format", "png", "-q", "1").exit_code == 0
+    assert read_chunks(Path("one.grain.png").read_bytes()) == ()
+
+
+@pytest.mark.parametrize("format", ["heic", "avif", "jxl"])
+def test_the_formats_of_phones_are_taken(folder: Path, format: str) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pytest.importorskip("pillow_jxl")
+    photo = Image.open("one.png")
+    if format == "heic":
+        pillow_heif.from_pillow(photo).save("photo.heic", quality=90)
+    else:
+        photo.save(f"photo.{format}", quality=90)
+    result = encoding(f"photo.{format}", "-q", "1")
+    assert result.exit_code == 0 and is_near(place_in("photo.grain"), "anna")
+
+
+def test_all_faces_go_back_into_one_picture(folder: Path) -> None:
+    assert encoding("--all-faces", "two.png", "-q", "5").exit_code == 0
+    arguments = ("two-1.grain", "two-2.grain", "--canvas", "none.png")
+    result = decoding(*arguments, "-o", "back.png")
+    assert result.exit_code == 0, result.stderr
+    back, original, empty = written("back.png"), written("two.png"), written("none.png")
+    for centre, side in PLACES.values():
+        x, y, reach = round(centre.real), round(centre.imag), round(side / 3)
+        face = np.s_[y - reach : y + reach, x - reach : x + reach]
+        assert mean_difference(back[face], original[face]) < 0.4 * mean_difference(empty[face], original[face])
+    Path("two-2.grain").write_bytes(b"damaged")
+    result = decoding(*arguments, "-o", "again.png")
+    assert result.exit_code == 1 and "two-2.grain" in result.stderr and not Path("again.png").exists()
+
+
+def test_info_says_where_the_face_was(folder: Path) -> None:
+    assert encoding("one.png", "-q", "1").exit_code == 0
+    (row,) = json.loads(CliRunner().invoke(info.main, ["--json", "one.grain"]).stdout)
+    assert row["photo"] == "520x340"
+    side, x, y = (float(number) for number in re.findall(r"[-\d.]+", row["face"])[:3])
+    assert abs(side - 220) < 12 and abs(complex(x, y) - PLACES["anna"][0]) < 5
 
 
 @pytest.fixture
@@ -207,15 +261,6 @@ def test_a_killed_run_leaves_the_first_output_to_be_made(
     assert written == ["photo-2.grain", "photo-3.grain", "photo-1.grain"]
 
 
-def test_without_the_extra(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "dlib", None)
-    result = encoding("--align", "one.png")
-    assert result.exit_code == 1
-    assert result.stderr == 'grain-encode: finding faces needs more packages: pip install "grain-codec[align]"\n'
-    result = encoding("one.png", "--crop", "center", "-q", "1")
-    assert result.exit_code == 0 and "face" not in result.stderr
-
-
 def test_only_aligned_faces_have_a_place(folder: Path) -> None:
     assert encoding("one.png", "--crop", "center", "-q", "1").exit_code == 0
     for options in (["--paste", "original-size"], ["--canvas", "one.png"]):
@@ -223,9 +268,8 @@ def test_only_aligned_faces_have_a_place(folder: Path) -> None:
         assert result.exit_code == 1 and "one.grain: the file holds no alignment" in result.stderr
 
 
-@needs_models
 def test_canvas_of_another_size_or_none_is_refused(folder: Path) -> None:
-    assert encoding("--align", "one.png", "-q", "1").exit_code == 0
+    assert encoding("one.png", "-q", "1").exit_code == 0
     Image.new("RGB", (520, 341)).save("other.png")
     Path("note.png").write_text("no picture at all")
     for canvas, reason in (("other.png", "520x341"), ("note.png", "no picture"), ("missing.png", "No such file")):
@@ -237,14 +281,14 @@ def test_canvas_of_another_size_or_none_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--face", "2", "one.png"],
-        ["--all-faces", "one.png"],
-        ["--align", "--face", "1", "--all-faces", "one.png"],
-        ["--align", "--crop", "top", "one.png"],
-        ["--align", "--format", "png", "one.png"],
-        ["--align", "-o", "one.grain.png", "one.png"],
-        ["--align", "--all-faces", "-o", "one.grain", "one.png"],
-        ["--align", "--all-faces", "-"],
+        ["--face", "2", "--align", "never", "one.png"],
+        ["--all-faces", "--align", "never", "one.png"],
+        ["--face", "1", "--all-faces", "one.png"],
+        ["--face", "1", "--crop", "top", "one.png"],
+        ["--align", "auto", "--crop", "top", "one.png"],
+        ["--align", "one.png"],
+        ["--all-faces", "-o", "one.grain", "one.png"],
+        ["--all-faces", "-"],
     ],
 )
 def test_contradictions_when_encoding(arguments: list[str]) -> None:

@@ -63,7 +63,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def encoding(*arguments: str) -> Result:
-    return CliRunner().invoke(encode.main, [*arguments])
+    return CliRunner().invoke(encode.main, ["--align", "never", *arguments])
 
 
 def decoding(*arguments: str) -> Result:

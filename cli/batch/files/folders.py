@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 ENCODED_SUFFIXES = (".grain", ".grain.png")
-MORE_IMAGE_SUFFIXES = {".avif", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jxl"}
+MORE_IMAGE_SUFFIXES = {".gif", ".jfif", ".jp2", ".jpe"}
 """Suffixes of further images that cameras, phones and web sites save. Where Pillow cannot read one of them, the user
 hears of a failed file, which would otherwise be passed over in silence."""
 

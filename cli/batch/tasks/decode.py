@@ -7,6 +7,7 @@ from grain_codec.cli.batch.names import shown
 from grain_codec.cli.batch.tasks.model import load_codec, load_file_codec
 from grain_codec.cli.batch.tasks.task import Converted, Task
 from grain_codec.codec import FaceFile, Pixels
+from grain_codec.errors import BadImage, GrainError, reason_of
 from grain_codec.formats.alignment.cropping import empty_canvas, paste
 from grain_codec.formats.alignment.placement import Alignment, find_alignment
 from grain_codec.formats.images.metadata import for_decoding
@@ -36,11 +37,12 @@ class DecodeTask(Task[FaceFile, Surroundings, Pixels]):
     strip_metadata: bool = False  # Writes no EXIF and XMP.
     paste: bool = False  # Puts the face where it was, in an empty picture of the photo's size.
     canvas: str | None = None  # Puts the face where it was, in the photo at this path.
+    further: tuple[str, ...] = ()  # Paths of files whose faces are put into the same picture first.
 
     @property
     def takes_one_face(self) -> bool:
         """Tells whether the networks take one face of each source, so that computing in batches on a GPU pays."""
-        return not self.thumbnail
+        return not self.thumbnail and not self.further
 
     def read(self, data: bytes, name: str) -> Read[FaceFile, Surroundings]:
         """See `Task.read`; without torch, it takes milliseconds to refuse a damaged file."""
@@ -69,5 +71,18 @@ class DecodeTask(Task[FaceFile, Surroundings, Pixels]):
     def _canvas(self, place: Alignment) -> Pixels:
         """The picture around the face, uint8 `[height, width, 3 or 4]`."""
         if self.canvas is None:
-            return empty_canvas(place, transparent=self.image_format in ALPHA_FORMATS)
-        return read_photo(read_source(self.canvas), shown(self.canvas))
+            canvas = empty_canvas(place, transparent=self.image_format in ALPHA_FORMATS)
+        else:
+            canvas = read_photo(read_source(self.canvas), shown(self.canvas))
+        for path in self.further:
+            canvas = self._with_face(canvas, path)
+        return canvas
+
+    def _with_face(self, canvas: Pixels, path: str) -> Pixels:
+        """A canvas with the face of a further file; raises BadImage, which names the file, where that fails."""
+        try:
+            file = load_file_codec(self.model).read(read_source(path), self.settings.fine_quality)
+            place = find_alignment(file.chunks)
+            return paste(self.compute(file), place, canvas)
+        except (GrainError, OSError) as error:
+            raise BadImage(f"{shown(path)}: {reason_of(error, path)}") from error

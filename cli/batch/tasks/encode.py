@@ -2,20 +2,19 @@
 
 from dataclasses import dataclass, field, replace
 
-from PIL import Image
-
 from grain_codec.cli.batch.tasks.model import load_codec, load_file_codec
 from grain_codec.cli.batch.tasks.task import Converted, Task
-from grain_codec.cli.exits import RunImpossible
-from grain_codec.formats.alignment import face_finder
-from grain_codec.formats.alignment.cropping import cut
+from grain_codec.codec import Pixels
+from grain_codec.errors import BadImage, NoFace
+from grain_codec.formats.alignment.portraits import Portrait, Portraits, find_portraits
 from grain_codec.formats.images.metadata import for_encoding
 from grain_codec.formats.images.reading import open_picture, read_face, read_photo
 from grain_codec.runtime.encode_pipeline import FaceToEncode
 from grain_codec.runtime.pipeline import Read
-from grain_codec.settings import EncodeSettings, ModelChoice
+from grain_codec.settings import DEFAULT_ALIGNMENT, Chunk, EncodeSettings, ModelChoice
 
-MISPLACED = "the face is not where an aligned photograph has it; --align finds and crops it"
+CUT_OUT = "the face was cut out of the picture; --align never takes pictures as they are"
+NO_FACE = "no face found; --align never with --crop center or --crop top takes the picture without one"
 
 Faces = tuple[FaceToEncode, ...]
 Notices = tuple[str, ...]
@@ -28,30 +27,29 @@ class EncodeTask(Task[Faces, Notices, Files]):
 
     model: ModelChoice = field(default_factory=ModelChoice)
     settings: EncodeSettings = field(default_factory=EncodeSettings)
-    crop: str | None = None  # How a photograph that is not square is cut, "center" or "top"; None refuses it.
+    align: str = DEFAULT_ALIGNMENT  # One of `settings.ALIGNMENTS`.
+    face: int | None = None  # Which face is cut out, counted from the largest, 1; None takes the largest.
+    all_faces: bool = False  # Each face of a photograph is cut out.
+    # How a photograph that is not square is cut, "center" or "top", in place of alignment.
+    crop: str | None = None
     keep_metadata: bool = False
     keep_gps: bool = False
-    align: bool = False  # Finds the face, and cuts it out as FFHQ does.
-    face: int | None = 1  # Which face is taken, counted from the largest, 1; None takes each.
-    # Gives a notice where the face of a photograph that is not aligned here lies elsewhere than FFHQ has it.
-    check_alignment: bool = False
 
     @property
     def takes_one_face(self) -> bool:
         """Tells whether the networks take one face of each source, so that computing in batches on a GPU pays."""
-        return not self.align
+        return not self.all_faces
 
     def read(self, data: bytes, name: str) -> Read[Faces, Notices]:
         """See `Task.read`."""
         picture = open_picture(data, name)
         chunks, notices = for_encoding(picture, self.keep_metadata, self.keep_gps)
-        settings = replace(self.settings, chunks=(*self.settings.chunks, *chunks))
-        if self.align:
-            return Read(self._aligned(picture, name, settings), notices)
-        pixels = read_face(picture, name, self._image_size(), self.crop)
-        if self.check_alignment and face_finder.available() and face_finder.is_misplaced(pixels):
-            notices += (MISPLACED,)
-        return Read((FaceToEncode(pixels, settings),), notices)
+        if self.align == "never" or self.crop is not None:
+            portraits = Portraits((Portrait(read_face(picture, name, self._image_size(), self.crop), None),), 1)
+        else:
+            portraits = self._found(read_photo(picture, name))
+            notices += self._notices(portraits)
+        return Read(tuple(self._to_encode(portrait, chunks) for portrait in portraits.wanted), notices)
 
     def compute(self, input: Faces) -> Files:
         """See `Task.compute`."""
@@ -62,17 +60,27 @@ class EncodeTask(Task[Faces, Notices, Files]):
         """See `Task.finish`."""
         return Converted(output[0], kept, output[1:])
 
-    def _aligned(self, picture: Image.Image, name: str, settings: EncodeSettings) -> Faces:
-        """The wanted faces of a photograph; the chunks of each say where it was."""
-        photo, size = read_photo(picture, name), self._image_size()
+    def _found(self, photo: Pixels) -> Portraits:
+        """The wanted faces of a photograph."""
+        always = self.align == "always" or self.face is not None or self.all_faces
         try:
-            places = face_finder.find_faces(photo, self.face)
-        except face_finder.FaceFinderMissing as error:
-            raise RunImpossible(str(error)) from error
-        return tuple(
-            FaceToEncode(cut(photo, place, size), replace(settings, chunks=(*settings.chunks, place.to_chunk())))
-            for place in places
-        )
+            return find_portraits(photo, self._image_size(), always, None if self.all_faces else self.face or 1)
+        except NoFace as error:
+            raise BadImage(NO_FACE) from error
+
+    def _notices(self, portraits: Portraits) -> Notices:
+        """What the user should know of how the faces were chosen."""
+        if self.face is not None or self.all_faces or portraits.wanted[0].place is None:
+            return ()
+        if portraits.found > 1:
+            return (f"{portraits.found} faces found, the largest taken; --all-faces takes all",)
+        return (CUT_OUT,) if self.align == "auto" else ()
+
+    def _to_encode(self, portrait: Portrait, chunks: tuple[Chunk, ...]) -> FaceToEncode:
+        """A face with what travels along: metadata, and where the face was, for which a PNG has no place."""
+        place = portrait.place
+        placed = (place.to_chunk(),) if place is not None and self.settings.carrier == "grain" else ()
+        return FaceToEncode(portrait.pixels, replace(self.settings, chunks=(*self.settings.chunks, *chunks, *placed)))
 
     def _image_size(self) -> int:
         """Side of the faces that the model takes, in pixels."""

@@ -1,4 +1,4 @@
-"""Faces are found at any place, size and angle; needs the extra `align`."""
+"""Faces are found at any place, size and angle."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import cmath
 import math
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 
-from grain_codec.errors import BadImage
 from grain_codec.formats.alignment import face_finder
 from grain_codec.formats.alignment.cropping import paste
 from grain_codec.formats.alignment.placement import Alignment
@@ -18,8 +18,6 @@ from grain_codec.formats.images.reading import resize_square
 
 FACE_SHARE = 0.6
 """Size of a face, from brow to chin, in sides of its crop."""
-
-needs_models = pytest.mark.skipif(not face_finder.available(), reason="dlib and its models are not installed")
 
 
 def canvas(width: int, height: int) -> np.ndarray:
@@ -45,7 +43,6 @@ def distance(found: Alignment, expected: tuple[complex, complex]) -> float:
     return worst / (2 * abs(axis) * FACE_SHARE)
 
 
-@needs_models
 @pytest.mark.parametrize(
     ("name", "size", "centre", "side", "degrees"),
     [
@@ -69,70 +66,83 @@ def test_transform_is_recovered(
     assert distance(found, expected) < 0.02
 
 
-@needs_models
 def test_examples_are_aligned_as_ffhq_is(faces: dict[str, np.ndarray]) -> None:
+    """Generated faces lie less exactly than photographs."""
+    ratios = []
     for face in faces.values():
         (found,) = face_finder.find_faces(resize_square(face, 512))
         assert abs(found.centre - (256 + 256j)) < 0.01 * 512
-        assert abs(found.axis / 256 - 1) < 0.06
+        ratios.append(abs(found.axis / 256 - 1))
+    assert max(ratios) < 0.07 and np.median(ratios) < 0.03, ratios
 
 
-@needs_models
 def test_largest_face_comes_first(faces: dict[str, np.ndarray]) -> None:
     photo, small = put(faces["anna"], canvas(1000, 600), 250 + 300j, 260, 0)
     photo, large = put(faces["otis"], photo, 680 + 300j, 480, 0)
-    assert [abs(found.centre - large.centre) < 20 for found in face_finder.find_faces(photo)] == [True]
-    (second,) = face_finder.find_faces(photo, 2)
-    assert abs(second.centre - small.centre) < 20
-    assert [round(found.centre.real, -2) for found in face_finder.find_faces(photo, None)] == [700, 200]
-    with pytest.raises(BadImage, match="no face 3; 2 found"):
-        face_finder.find_faces(photo, 3)
+    found = face_finder.find_faces(photo)
+    assert len(found) == 2
+    assert all(distance(place, (put.centre, put.axis)) < 0.06 for place, put in zip(found, (large, small)))
 
 
-@needs_models
-def test_face_in_a_large_photo(faces: dict[str, np.ndarray]) -> None:
-    photo, place = put(faces["ellen"], canvas(3000, 2200), 2100 + 1000j, 700, 10)
+@pytest.mark.parametrize("degrees", [-160, -90, -45, 23, 68, 135, 180])
+def test_faces_are_found_whichever_way_they_are_turned(faces: dict[str, np.ndarray], degrees: float) -> None:
+    photo, place = put(faces["mia"], canvas(1200, 900), 500 + 450j, 500, degrees)
     (found,) = face_finder.find_faces(photo)
     assert distance(found, (place.centre, place.axis)) < 0.06
 
 
-@needs_models
-def test_photo_without_a_face_is_refused() -> None:
-    with pytest.raises(BadImage, match="no face found"):
-        face_finder.find_faces(canvas(600, 400))
+@pytest.mark.parametrize("degrees", [0, 30, 90])
+def test_faces_of_60_pixels_are_found(faces: dict[str, np.ndarray], degrees: float) -> None:
+    photo, place = put(faces["otis"], canvas(1600, 1200), 1100 + 700j, 60 / FACE_SHARE, degrees)
+    (found,) = face_finder.find_faces(photo)
+    assert distance(found, (place.centre, place.axis)) < 0.08
 
 
-@needs_models
-def test_aligned_faces_are_not_objected_to(faces: dict[str, np.ndarray]) -> None:
-    assert not any(face_finder.is_misplaced(face) for face in faces.values())
+def test_small_face_of_a_large_photo_in_a_time_that_people_wait(faces: dict[str, np.ndarray]) -> None:
+    photo, place = put(faces["ellen"], canvas(4000, 3000), 3100 + 1000j, 60 / FACE_SHARE, 10)
+    face_finder.find_faces(canvas(64, 64))  # Loads the networks.
+    started = time.process_time()
+    (found,) = face_finder.find_faces(photo)
+    assert time.process_time() - started < 2
+    assert distance(found, (place.centre, place.axis)) < 0.08
 
 
-@needs_models
+def test_faces_half_in_shadow_are_found(faces: dict[str, np.ndarray]) -> None:
+    light = np.linspace(0.05, 1.0, 1024)[:, None]
+    photo, _ = put((faces["carlos"] * light).astype(np.uint8), canvas(900, 900), 450 + 450j, 600, 0)
+    bright, _ = put(faces["carlos"], canvas(900, 900), 450 + 450j, 600, 0)
+    (found,), (expected,) = face_finder.find_faces(photo), face_finder.find_faces(bright)
+    assert distance(found, (expected.centre, expected.axis)) < 0.05
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 900), (600, 400), (1024, 1024)])
+def test_photos_without_a_face_show_none(size: tuple[int, int]) -> None:
+    assert face_finder.find_faces(canvas(*size)) == []
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    assert face_finder.find_faces(noise) == []
+
+
+def test_aligned_faces_are_known(faces: dict[str, np.ndarray]) -> None:
+    assert all(face_finder.is_aligned(face_finder.find_faces(face, at_once=True)[0]) for face in faces.values())
+
+
 @pytest.mark.parametrize(
     ("shift", "scale", "degrees"),
-    [(0.1, 1, 0), (-0.1j, 1, 0), (0, 0.65, 0), (0.2j, 0.4, 0), (0, 1.5, 0), (0, 1, 20), (0, 1, -20)],
+    [(0.1, 1, 0), (-0.1j, 1, 0), (0, 0.8, 0), (0.2j, 0.4, 0), (0, 1.5, 0), (0, 1, 12), (0, 1, -20), (0, 1, 180)],
 )
-def test_misplaced_faces_are_noticed(face: np.ndarray, shift: complex, scale: float, degrees: float) -> None:
+def test_misplaced_faces_are_not_aligned(face: np.ndarray, shift: complex, scale: float, degrees: float) -> None:
     moved, _ = put(face, canvas(512, 512), 256 + 256j + 512 * shift, 512 * scale, degrees)
-    assert face_finder.is_misplaced(moved)
+    assert not face_finder.is_aligned(face_finder.find_faces(moved)[0])
 
 
-@needs_models
-def test_pictures_without_a_face_have_none_that_is_misplaced() -> None:
-    assert not face_finder.is_misplaced(canvas(1024, 1024))
+def test_only_square_photos_are_aligned() -> None:
+    assert face_finder.is_aligned(Alignment.nearest(512, 512, 256 + 256j, 256))
+    assert not face_finder.is_aligned(Alignment.nearest(512, 520, 256 + 260j, 256))
 
 
-def test_missing_packages_are_named_with_the_way_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "dlib", None)
-    for use in (face_finder.find_faces, face_finder.is_misplaced):
-        with pytest.raises(face_finder.FaceFinderMissing, match=r'pip install "grain-codec\[align\]"'):
-            use(canvas(64, 64))
-
-
-@needs_models
-def test_nothing_is_imported_before_a_face_is_looked_for() -> None:
+def test_networks_are_loaded_when_a_face_is_looked_for() -> None:
     code = (
-        "import sys; from grain_codec.formats.alignment import face_finder; assert face_finder.available();"
-        "assert not {'dlib', 'face_recognition_models', 'torch'} & set(sys.modules)"
+        "import sys; from grain_codec.formats.alignment import face_finder;"
+        "assert not {'onnxruntime', 'torch'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -128,7 +128,7 @@ def test_only_single_faces_on_a_gpu_go_this_way() -> None:
     on_gpu = ModelChoice(device="cuda")
     assert suits_gpu(DecodeTask(model=on_gpu)) and suits_gpu(EncodeTask(model=on_gpu))
     assert not suits_gpu(DecodeTask(model=on_gpu, thumbnail=True))
-    assert not suits_gpu(EncodeTask(model=on_gpu, align=True))
+    assert not suits_gpu(EncodeTask(model=on_gpu, all_faces=True))
     assert not suits_gpu(DecodeTask(model=ON_CPU)) and not suits_gpu(EncodeTask(model=ON_CPU))
 
 
