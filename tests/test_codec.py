@@ -254,7 +254,8 @@ def test_pillow_images_are_encoded_as_they_are_seen(face: np.ndarray, file: byte
     lying.getexif()[ExifTags.Base.Orientation] = 6
     assert grain_codec.encode(lying) == file
     hidden = Image.fromarray(np.dstack([np.full_like(face, 90), np.zeros_like(face[..., 0])]))
-    assert grain_codec.encode(hidden) == grain_codec.encode(np.full_like(face, 255))
+    white = np.full_like(face, 255)
+    assert grain_codec.encode(hidden, align="never") == grain_codec.encode(white, align="never")
 
 
 def test_every_image_type_comes_back(codec: Codec, file: bytes):
@@ -276,17 +277,12 @@ def test_a_batch_is_drawn_as_its_faces_are(codec: Codec, faces: dict[str, np.nda
 
 def test_the_default_picture_is_the_first(codec: Codec, file: bytes):
     assert np.array_equal(codec.decode(file), codec.decode(file, DecodeSettings(output=codec.outputs[0])))
-    assert np.array_equal(grain_codec.decode(file, "numpy", codec.outputs[0]), codec.decode(file))
+    assert np.array_equal(grain_codec.decode(file, "numpy", output=codec.outputs[0]), codec.decode(file))
 
 
 def test_a_picture_that_the_model_lacks_is_refused(codec: Codec, file: bytes):
     with pytest.raises(WrongModel, match=f"cannot draw 'view'; it has {', '.join(codec.outputs)}"):
         codec.decode(file, DecodeSettings(output="view"))
-
-
-def test_other_types_are_refused():
-    with pytest.raises(BadImage, match="str"):
-        grain_codec.encode("face.png")
 
 
 def test_other_devices_and_models_are_refused():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import pkgutil
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+import grain_codec
 
 ROOT = Path(__file__).resolve().parent.parent
 README, CHANGELOG = ROOT / "README.md", ROOT / "CHANGELOG.md"
@@ -86,6 +89,13 @@ def test_examples_run(page: Path, tmp_path: Path) -> None:
     # In a process of its own, since the examples register file formats.
     ended = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
+
+
+def test_reference_is_made_from_the_docstrings() -> None:
+    """`python tools/api_reference.py` makes it anew."""
+    program = runpy.run_path(str(ROOT / "tools/api_reference.py"))
+    assert (ROOT / "docs/reference.md").read_text(encoding="utf-8") == program["page"]()
+    assert set(program["PUBLIC"]["grain_codec"]) == set(grain_codec.__all__) - {"__version__"}
 
 
 @each(pages_with(">>> "))
