@@ -54,7 +54,7 @@ A killed run goes on when it is started again. Exit codes: 0 all done, 1 failed,
 @click.option("-j", "--jobs", metavar="N", type=click.IntRange(min=1), help="Processes.  [default: all cores]")
 @click.option("-f", "--force", is_flag=True, help="Start anew where the folder holds another run.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
-@click.version_option(VERSION, prog_name=PROGRAM)
+@click.version_option(VERSION, "-V", "--version", prog_name=PROGRAM)
 @orderly_exit(PROGRAM)
 def main(
     faces: Path | None,

@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from grain_codec.cli import options as shared
-from grain_codec.cli.batch.files.folders import expand_wildcards, is_encoded
+from grain_codec.cli.batch.files.arguments import apart_from_target, with_listed
+from grain_codec.cli.batch.files.folders import expand_wildcards, is_encoded, is_picture
 from grain_codec.cli.batch.files.outputs import is_stream
 from grain_codec.cli.batch.names import STANDARD_STREAM, decoded_name
 from grain_codec.cli.batch.plan import Naming, Outputs, plan_jobs
@@ -22,6 +23,9 @@ PROGRAM = "grain-decode"
 @click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=shared.BATCH_EPILOG)
 @shared.output_options("--output-file")
 @click.option("--size", type=click.IntRange(16, 4096), metavar="N", help="Resize the face to N x N pixels.")
+@click.option(
+    "--image-quality", type=click.IntRange(1, 100), metavar="N", help="Quality of a JPEG, WebP or AVIF, from 1 to 100."
+)
 @click.option("--thumbnail", is_flag=True, help="Write the 16x16 image that the file holds; needs no network.")
 @click.option(
     "--output",
@@ -51,13 +55,15 @@ PROGRAM = "grain-decode"
 @click.option("--strip-metadata", is_flag=True, help="Write no EXIF and XMP, even where the file holds some.")
 @shared.model_options
 @shared.batch_options
-@click.version_option(VERSION, prog_name=PROGRAM)
+@click.version_option(VERSION, "-V", "--version", prog_name=PROGRAM)
 @orderly_exit(PROGRAM)
 def main(
     inputs: tuple[str, ...],
     output_file: str | None,
     output_dir: str | None,
+    files_from: str | None,
     size: int | None,
+    image_quality: int | None,
     thumbnail: bool,
     picture: str | None,
     fine_quality: int | None,
@@ -71,9 +77,13 @@ def main(
 ) -> None:
     """Decode faces; INPUT is a .grain file, a 16x16 carrier PNG, with -r also a folder of them, or - for stdin.
 
-    face.grain and face.grain.png become face.png beside them; -o FILE chooses the format by its suffix.
+    face.grain and face.grain.png become face.png beside them; -o FILE chooses the format by its suffix. With two names,
+    `face.grain out.jpg`, the second one is the output.
     """
     options = shared.BatchOptions(**batch)
+    elsewhere = (output_file or output_dir or files_from) is not None or options.recursive
+    inputs, target = apart_from_target(with_listed(inputs, files_from), is_picture, elsewhere)
+    output_file = output_file or target
     if thumbnail and size is not None:
         raise click.UsageError("--thumbnail is 16x16; --size contradicts it.")
     if thumbnail and picture is not None:
@@ -85,6 +95,8 @@ def main(
     if (paste or canvas) is not None and (thumbnail or size is not None):
         raise click.UsageError("A face goes back at its own size; --size and --thumbnail contradict that.")
     image_format = _image_format(output_file)
+    if image_quality is not None:
+        _refuse_quality_of(image_format)
     further: list[str] = []
     if output_file is not None and (paste or canvas) is not None and not options.recursive:
         first, *further = (file for argument in inputs for file in expand_wildcards(argument))
@@ -101,6 +113,7 @@ def main(
         model=ModelChoice(name=model, device=device, precision=precision),
         settings=DecodeSettings(output=picture, fine_quality=fine_quality),
         image_format=image_format,
+        image_quality=image_quality,
         size=size,
         thumbnail=thumbnail,
         strip_metadata=strip_metadata,
@@ -121,6 +134,14 @@ def _image_format(output_file: str | None) -> str:
         return format_of_suffix(Path(output_file))
     except BadImage as error:
         raise click.UsageError(str(error)) from error
+
+
+def _refuse_quality_of(image_format: str) -> None:
+    """Refuses --image-quality for formats that have none."""
+    from grain_codec.formats.images.writing import LOSSY_FORMATS
+
+    if image_format not in LOSSY_FORMATS:
+        raise click.UsageError(f"{image_format} has no quality; --image-quality is for -o with .jpg, .webp or .avif.")
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ import click
 
 from grain_codec import settings
 from grain_codec.cli import options as shared
-from grain_codec.cli.batch.files.folders import is_photograph
+from grain_codec.cli.batch.files.arguments import apart_from_target, with_listed
+from grain_codec.cli.batch.files.folders import is_encoded, is_photograph
 from grain_codec.cli.batch.names import STANDARD_STREAM, encoded_name
 from grain_codec.cli.batch.plan import Naming, Outputs, plan_jobs
 from grain_codec.cli.batch.run import run_and_exit
+from grain_codec.cli.byte_count import read_byte_count
 from grain_codec.cli.exits import orderly_exit
 from grain_codec.settings import EncodeSettings, ModelChoice
 from grain_codec.version import VERSION
@@ -26,7 +28,9 @@ SUFFIXES = {"grain": ".grain", "png": ".grain.png"}  # The suffix of the outputs
     type=click.IntRange(1, settings.MOST_QUALITY),
     help=f"Level of quality; a model that has one takes all for it.  [default: {settings.DEFAULT_QUALITY}]",
 )
-@click.option("--max-bytes", type=click.IntRange(min=1), metavar="N", help="Best quality that fits in N bytes.")
+@click.option(
+    "--max-bytes", callback=read_byte_count, metavar="N", help="Best quality that fits in N bytes; 1k is 1,000."
+)
 @click.option(
     "-e",
     "--effort",
@@ -58,12 +62,13 @@ SUFFIXES = {"grain": ".grain", "png": ".grain.png"}  # The suffix of the outputs
 @click.option("--keep-gps", is_flag=True, help="Keep the GPS position too.")
 @shared.model_options
 @shared.batch_options
-@click.version_option(VERSION, prog_name=PROGRAM)
+@click.version_option(VERSION, "-V", "--version", prog_name=PROGRAM)
 @orderly_exit(PROGRAM)
 def main(
     inputs: tuple[str, ...],
     output_file: str | None,
     output_dir: str | None,
+    files_from: str | None,
     quality: int | None,
     max_bytes: int | None,
     effort: int,
@@ -80,9 +85,13 @@ def main(
 ) -> None:
     """Encode face photographs; INPUT is a file, with -r also a folder of images, or - for standard input.
 
-    face.jpg becomes face.grain beside it, or face.grain.png with --format png.
+    face.jpg becomes face.grain beside it, or face.grain.png with --format png. With two names, `photo.jpg out.grain`,
+    the second one is the output.
     """
     options = shared.BatchOptions(**batch)
+    elsewhere = (output_file or output_dir or files_from) is not None or options.recursive
+    inputs, target = apart_from_target(with_listed(inputs, files_from), is_encoded, elsewhere)
+    output_file = output_file or target
     if quality is not None and max_bytes is not None:
         raise click.UsageError("--quality and --max-bytes contradict each other.")
     if keep_gps and not keep_metadata:

@@ -24,7 +24,7 @@ Rows = dict[str, str | int | float | bool]
 @click.option("--test", is_flag=True, help="Only say whether each file is whole.")
 @model_option
 @fine_quality_option("Fine quality of carriers whose private chunk was stripped.")
-@click.version_option(VERSION, prog_name=PROGRAM)
+@click.version_option(VERSION, "-V", "--version", prog_name=PROGRAM)
 @orderly_exit(PROGRAM)
 def main(files: tuple[str, ...], as_json: bool, test: bool, model: str, fine_quality: int | None) -> None:
     """Describe .grain files and 16x16 carriers; FILE may be - for standard input. No network is needed."""

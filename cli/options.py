@@ -43,7 +43,6 @@ def output_options(output_name: str) -> Callable[[Command], Command]:
             "inputs",
             metavar="INPUT...",
             nargs=-1,
-            required=True,
             # A file that cannot be read is reported as that file's failure and is no usage error.
             type=click.Path(readable=False, allow_dash=True),
         ),
@@ -61,6 +60,12 @@ def output_options(output_name: str) -> Callable[[Command], Command]:
             metavar="DIR",
             type=click.Path(file_okay=False, readable=False),
             help="Write into this folder, where folders are mirrored; it is made when missing.",
+        ),
+        click.option(
+            "--files-from",
+            metavar="LIST",
+            type=click.Path(dir_okay=False, readable=False, allow_dash=True),
+            help="Take the inputs named in this file too, one on a line; - is standard input.",
         ),
         click.option("-r", "--recursive", is_flag=True, help="Take the files of folders, and of the folders in them."),
     )
@@ -116,14 +121,15 @@ def batch_options(command: Command) -> Command:
 
 BATCH_EPILOG = """\b
 With --json, standard output has one object on a line for each file,
-  {"event": "file", "source", "target", "status": "done"|"skipped"|"failed",
+  {"event": "file", "source", "target",
+   "status": "done"|"skipped"|"failed", and "planned" with --dry-run,
    "bytes_in", "bytes_out", "seconds", "error" (of a failed file),
    "further_targets" and "notices" (lists, where there are any)}
 in the order of the inputs, and at last
-  {"event": "summary", "done", "skipped", "failed", "bytes_in", "bytes_out",
-   "seconds", "interrupted"}
+  {"event": "summary", "done" ("planned" with --dry-run), "skipped", "failed",
+   "bytes_in", "bytes_out", "seconds", "interrupted"}
 
-Exit codes: 0 all done, 1 some failed, 2 usage, 3 nothing to do.
+Exit codes: 0 all done, 1 some failed, 2 usage, 3 no file to take.
 """
 
 

@@ -30,7 +30,7 @@ def plain_errors() -> Iterator[None]:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(VERSION, prog_name=PROGRAM)
+@click.version_option(VERSION, "-V", "--version", prog_name=PROGRAM)
 def main() -> None:
     """Import official checkpoints, and look into weights files."""
 

@@ -144,7 +144,7 @@ class Codec:
         """
         images = self._images(faces)
         encoded = self._encoder.encode(images, [Request(each, self._writer(each)) for each in settings], code)
-        return [_naming_chunks(result, each.chunks) for result, each in zip(encoded, settings)]
+        return [_explained(result, each) for result, each in zip(encoded, settings)]
 
     def decode(self, data: bytes, settings: DecodeSettings | None = None) -> Pixels:
         """Decodes a file of either kind to uint8 `[S, S, 3]`; raises what `FileCodec.read` and `draw` raise."""
@@ -195,11 +195,16 @@ class Codec:
         return torch.from_numpy(np.stack(faces)).to(self.device).permute(0, 3, 1, 2).float() / 255
 
 
-def _naming_chunks(result: bytes | TooLarge, chunks: Chunks) -> bytes | TooLarge:
-    """A refusal also says how much of the size travels along."""
-    if isinstance(result, bytes) or not chunks:
+def _explained(result: bytes | TooLarge, settings: EncodeSettings) -> bytes | TooLarge:
+    """A refusal also says how much of the size travels along, and that a PNG is large whatever its quality."""
+    if isinstance(result, bytes):
         return result
-    return TooLarge(f"{result}, {sum(len(chunk.content) for chunk in chunks)} of them for what travels along")
+    text = str(result)
+    if settings.chunks:
+        text += f", {sum(len(chunk.content) for chunk in settings.chunks)} of them for what travels along"
+    if settings.carrier == "png":
+        text += "; a 16x16 PNG holds 768 samples at any quality, and a .grain file is smaller"
+    return TooLarge(text)
 
 
 @lru_cache(maxsize=4)

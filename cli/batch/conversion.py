@@ -15,7 +15,7 @@ from grain_codec.cli.batch.files.outputs import (
     write_target,
 )
 from grain_codec.cli.batch.files.urls import is_url
-from grain_codec.cli.batch.job import DONE, FAILED, SKIPPED, Job, Outcome
+from grain_codec.cli.batch.job import DONE, FAILED, PLANNED, SKIPPED, Job, Outcome
 from grain_codec.cli.batch.names import numbered, shown
 from grain_codec.cli.batch.tasks.task import Converted, Input, Kept, Output, Task
 from grain_codec.cli.exits import RunImpossible
@@ -115,7 +115,7 @@ class Conversion(Generic[Input, Kept, Output]):
         if self.options.dry_run:
             check_target(job.target, self.options.force)
             check_source(job.source)
-            return Outcome(job, DONE)
+            return Outcome(job, PLANNED)
         read = self.read(job)
         return self.write(job, read.kept, self.task.compute(read.input))
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from grain_codec.cli.batch.names import shown
 
-DONE, SKIPPED, FAILED = "done", "skipped", "failed"
+DONE, PLANNED, SKIPPED, FAILED = "done", "planned", "skipped", "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Outcome:
     """The outcome of one job."""
 
     job: Job
-    status: str  # DONE, SKIPPED or FAILED.
+    status: str  # DONE, in a dry run PLANNED, SKIPPED or FAILED.
     bytes_in: int = 0  # The bytes read; 0 unless done.
     bytes_out: int = 0  # The bytes written; 0 unless done.
     seconds: float = 0.0  # The time spent on this file alone, without the time to compute a batch of files together.

@@ -7,7 +7,7 @@ from collections import Counter
 
 import click
 
-from grain_codec.cli.batch.job import DONE, FAILED, SKIPPED, Job, Outcome
+from grain_codec.cli.batch.job import DONE, FAILED, PLANNED, SKIPPED, Job, Outcome
 from grain_codec.cli.batch.names import shown
 from grain_codec.cli.batch.progress import ProgressLine, duration, size
 from grain_codec.cli.exits import EXIT_FAILED, EXIT_NOTHING_TO_DO
@@ -25,16 +25,17 @@ class Report:
         self._standard_output = sys.stdout
         self._progress = ProgressLine(total, wanted=not self._silent)
         self._counts: Counter[str] = Counter()
+        self._statuses = (PLANNED if options.dry_run else DONE, SKIPPED, FAILED)
         self._notices: dict[str, tuple[int, str]] = {}
         self._bytes_in = self._bytes_out = 0
         self._started = time.monotonic()
 
     @property
     def exit_code(self) -> int:
-        """0 where all is done, 1 where files failed, 3 where there was nothing to do."""
+        """0 where all is done or was before, 1 where files failed, 3 where there was no file."""
         if self._counts[FAILED]:
             return EXIT_FAILED
-        return 0 if self._counts[DONE] else EXIT_NOTHING_TO_DO
+        return 0 if self._counts.total() else EXIT_NOTHING_TO_DO
 
     def add(self, outcome: Outcome) -> None:
         """Reports one more file."""
@@ -73,7 +74,7 @@ class Report:
         self._progress.clear()
         self._say_notices()
         if self._options.as_json:
-            counts = {status: self._counts[status] for status in (DONE, SKIPPED, FAILED)}
+            counts = {status: self._counts[status] for status in self._statuses}
             sizes = {"bytes_in": self._bytes_in, "bytes_out": self._bytes_out}
             self._print_json("summary", {**counts, **sizes, "seconds": round(seconds, 3), "interrupted": interrupted})
         elif self._total > 1 and (self._counts[FAILED] or not self._silent):
@@ -101,7 +102,7 @@ class Report:
 
         Example: "12 files: 9 done, 1 skipped, 2 failed; 1.9 MB -> 2.7 kB; 4.1 s"
         """
-        counts = ", ".join(f"{self._counts[status]} {status}" for status in (DONE, SKIPPED, FAILED))
+        counts = ", ".join(f"{self._counts[status]} {status}" for status in self._statuses)
         sizes = f"{size(self._bytes_in)} -> {size(self._bytes_out)}"
         return f"{self._total} files: {counts}; {sizes}; {duration(seconds)}"
 

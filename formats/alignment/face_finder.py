@@ -31,8 +31,11 @@ def find_faces(photo: npt.NDArray[np.uint8], at_once: bool = False) -> list[Alig
     """
     places: list[Alignment] = []
     for number, candidates in enumerate(searches(photo)):
+        is_quick = number == 0
+        if is_quick and not at_once:
+            continue
         places = sorted(_verified(photo, candidates), key=lambda place: -place.side)
-        if places and (number > 0 or (at_once and is_aligned(places[0]))):
+        if places and (not is_quick or is_aligned(places[0])):
             break
     return places
 

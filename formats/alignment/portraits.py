@@ -42,7 +42,7 @@ def find_portraits(photo: npt.NDArray[np.uint8], size: int, always: bool = False
         BadImage: it shows fewer than `face`.
     """
     # Of an aligned photo the small and turned faces beside the large one need not be known.
-    places = find_faces(photo, at_once=not always)
+    places = find_faces(photo, at_once=not always and photo.shape[0] == photo.shape[1])
     if not places:
         raise NoFace("no face found")
     if not always and is_aligned(places[0]):

@@ -35,19 +35,27 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def write_image(pixels: npt.NDArray[np.uint8], format: str, metadata: Metadata | None = None) -> bytes:
+LOSSY_FORMATS = ("JPEG", "WEBP", "AVIF")  # The formats that are written with a quality.
+
+
+def write_image(
+    pixels: npt.NDArray[np.uint8], format: str, metadata: Metadata | None = None, quality: int | None = None
+) -> bytes:
     """Encodes samples as an image file.
 
     Args:
         pixels: uint8 `[height, width, 3]`, RGB; or 4 with alpha for one of ALPHA_FORMATS.
         format: one of the values of FORMATS, in upper or lower case.
         metadata: what `metadata.for_decoding` found to fit in the format.
+        quality: from 1 to 100, for one of LOSSY_FORMATS; None for a high one.
 
     Raises:
         BadImage: the picture is too large for the format.
     """
     format, written = format.upper(), io.BytesIO()
     options = _SAVE_OPTIONS[format] | (save_options(metadata, format) if metadata else {})
+    if quality is not None:
+        options["quality"] = quality
     if format == "TIFF" and metadata and metadata.exif:
         # libtiff, which compresses, refuses the directories of EXIF.
         options["compression"] = "raw"

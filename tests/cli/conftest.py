@@ -53,7 +53,7 @@ from grain_codec.cli.options import BatchOptions, batch_options, output_options
 @output_options("--output-file")
 @batch_options
 @orderly_exit("reverse")
-def main(inputs, output_file, output_dir, **batch):
+def main(inputs, output_file, output_dir, files_from, **batch):
     options = BatchOptions(**batch)
     naming = Naming(".grain file", is_encoded, decoded_name)
     plan = plan_jobs(inputs, Outputs(output_file, output_dir), naming, options.recursive)

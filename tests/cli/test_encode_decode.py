@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 import torch
@@ -128,6 +129,56 @@ def test_quality_and_byte_cap(folder: Path) -> None:
     assert not (folder / "tiny.grain").exists()
 
 
+def test_two_names_are_input_and_output(folder: Path) -> None:
+    assert encoding("face.png", "out.grain", "--max-bytes", "1k").exit_code == 0
+    assert (folder / "out.grain").stat().st_size <= 1000
+    assert decoding("out.grain", "out.bmp").exit_code == 0 and Image.open("out.bmp").size == (1024, 1024)
+    result = decoding("out.grain", "out.bmp")
+    assert result.exit_code == 1 and "out.bmp exists" in result.output
+    assert names(folder) == {"face.png", "wide.png", "notes.txt", "out.grain", "out.bmp"}
+
+
+def test_quality_of_the_picture(folder: Path) -> None:
+    assert encoding("face.png").exit_code == 0
+    for quality in ("20", "95"):
+        assert decoding("face.grain", f"{quality}.jpg", "--image-quality", quality).exit_code == 0
+    assert 2 * (folder / "20.jpg").stat().st_size < (folder / "95.jpg").stat().st_size
+    result = decoding("face.grain", "out.png", "--image-quality", "90")
+    assert result.exit_code == 2 and "PNG has no quality" in result.output
+
+
+def test_limits_that_are_far_from_reached_are_noticed(folder: Path) -> None:
+    result = encoding("face.png", "--max-bytes", "4000")
+    size = (folder / "face.grain").stat().st_size
+    assert size < 3000 and f"the best quality takes {size} of the 4000 bytes allowed" in result.output
+    assert "bytes allowed" not in encoding("face.png", "--max-bytes", "200", "--force").output
+
+
+def test_why_a_png_does_not_fit_in_the_limit(folder: Path) -> None:
+    result = encoding("face.png", "--format", "png", "--max-bytes", "300")
+    assert result.exit_code == 1
+    assert "a 16x16 PNG holds 768 samples at any quality, and a .grain file is smaller" in result.output
+
+
+def test_inputs_on_a_list(folder: Path) -> None:
+    (folder / "list").write_text("face.png\nmissing.png\n")
+    result = encoding("--files-from", "list", "-O", "out", "-q", "1")
+    assert result.exit_code == 1 and "missing.png: No such file" in result.output
+    assert names(folder / "out") == {"face.grain"}
+    assert encoding().exit_code == 2
+
+
+@pytest.mark.parametrize("command", [encode.main, decode.main])
+def test_short_form_of_the_version(command: click.Command) -> None:
+    assert CliRunner().invoke(command, ["-V"]).output == CliRunner().invoke(command, ["--version"]).output != ""
+
+
+def test_options_are_completed_by_the_shell() -> None:
+    asked = {"_GRAIN_ENCODE_COMPLETE": "bash_complete", "COMP_WORDS": "grain-encode --align ", "COMP_CWORD": "2"}
+    result = CliRunner().invoke(encode.main, [], prog_name="grain-encode", env=asked)
+    assert result.output.split() == ["plain,auto", "plain,always", "plain,never"]
+
+
 def test_standard_streams(folder: Path) -> None:
     encoded = piped("encode", "--align", "never", "-", given=(folder / "face.png").read_bytes())
     assert encoded.returncode == 0, encoded.stderr
@@ -184,7 +235,7 @@ def test_skip_existing(folder: Path, fake: FakeCodec) -> None:
     Path("face.grain").write_bytes(b"mine")
     Path("other.png").write_bytes(Path("face.png").read_bytes())
     result = encoding("face.png", "--skip-existing")
-    assert (result.exit_code, result.output) == (3, "face.png: skipped, face.grain exists\n")
+    assert (result.exit_code, result.output) == (0, "face.png: skipped, face.grain exists\n")
     assert Path("face.grain").read_bytes() == b"mine" and not fake.loads
     assert encoding("face.png", "other.png", "--skip-existing").exit_code == 0
     assert encoding("face.png", "notes.txt", "--skip-existing").exit_code == 1
@@ -298,7 +349,7 @@ def test_interrupt_leaves_finished_files_only(folder: Path, fake: FakeCodec, mon
         (encoding, (), "Missing argument"),
         (encoding, ("face.png", "-q", "9"), "range 1<=x<=8"),
         (encoding, ("face.png", "-q", "5", "--max-bytes", "300"), "--max-bytes contradict"),
-        (encoding, ("face.png", "--max-bytes", "0"), "range x>=1"),
+        (encoding, ("face.png", "--max-bytes", "0"), "is not a whole number of at least 1 byte"),
         (encoding, ("face.png", "-o", "a", "-O", "b"), "-o names one file"),
         (encoding, ("face.png", "wide.png", "-o", "a"), "-O DIR"),
         (encoding, ("face.png", "-o", "face.png"), "is an input"),

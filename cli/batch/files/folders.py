@@ -35,6 +35,23 @@ def is_encoded(name: str) -> bool:
     return name.lower().endswith(ENCODED_SUFFIXES)
 
 
+def is_picture(path: str) -> bool:
+    """Tells whether grain-decode writes pictures under such a name; a carrier that exists is an input."""
+    from grain_codec.formats.images.writing import FORMATS
+
+    return not is_encoded(path) and os.path.splitext(path.lower())[1] in FORMATS and not _is_carrier(path)
+
+
+def _is_carrier(path: str) -> bool:
+    """Tells whether there is a PNG of 16x16 pixels."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(24)
+    except OSError:
+        return False
+    return head.startswith(b"\x89PNG") and head[16:] == b"\0\0\0\x10" * 2
+
+
 def expand_wildcards(argument: str) -> list[str]:
     """The paths that an argument matches, sorted, since some shells leave wildcards to programs.
 

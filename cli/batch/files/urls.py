@@ -117,7 +117,7 @@ def _store(url: str) -> tuple[AbstractFileSystem, str]:
         store, path = url_to_fs(url)
         return store, path
     except ImportError as error:
-        detail = f" ({error})" if "fsspec" not in str(error) else ""
-        raise RunImpossible(f'{url}: URLs need fsspec{detail}; pip install "grain-codec[ray]"') from error
+        missing = getattr(error.__cause__ or error, "name", None) or "fsspec"
+        raise RunImpossible(f"{url}: such URLs need {missing}: pip install {missing}") from error
     except ValueError as error:
         raise RunImpossible(f"{url}: {error}") from error

@@ -32,6 +32,7 @@ class DecodeTask(Task[FaceFile, Surroundings, Pixels]):
     model: ModelChoice = field(default_factory=ModelChoice)
     settings: DecodeSettings = field(default_factory=DecodeSettings)
     image_format: str = "PNG"  # Pillow's name of the format that is written.
+    image_quality: int | None = None  # From 1 to 100, where the format has one; None for a high one.
     size: int | None = None  # Side to which the face is resized, in pixels.
     thumbnail: bool = False  # The LR image is written, which needs no network.
     strip_metadata: bool = False  # Writes no EXIF and XMP.
@@ -66,7 +67,7 @@ class DecodeTask(Task[FaceFile, Surroundings, Pixels]):
             pixels = paste(pixels, kept.place, self._canvas(kept.place))
         chunks = () if self.strip_metadata else kept.chunks
         metadata, notices = for_decoding(chunks, self.image_format)
-        return Converted(write_image(pixels, self.image_format, metadata), notices)
+        return Converted(write_image(pixels, self.image_format, metadata, self.image_quality), notices)
 
     def _canvas(self, place: Alignment) -> Pixels:
         """The picture around the face, uint8 `[height, width, 3 or 4]`."""

@@ -14,6 +14,9 @@ from grain_codec.runtime.pipeline import Read
 from grain_codec.settings import DEFAULT_ALIGNMENT, Chunk, EncodeSettings, ModelChoice
 
 CUT_OUT = "the face was cut out of the picture; --align never takes pictures as they are"
+UNUSED_SHARE = 0.25
+"""A notice says so where more than this share of the bytes allowed is left."""
+
 NO_FACE = "no face found; --align never with --crop center or --crop top takes the picture without one"
 
 Faces = tuple[FaceToEncode, ...]
@@ -58,7 +61,7 @@ class EncodeTask(Task[Faces, Notices, Files]):
 
     def finish(self, kept: Notices, output: Files) -> Converted:
         """See `Task.finish`."""
-        return Converted(output[0], kept, output[1:])
+        return Converted(output[0], kept + self._unused(output), output[1:])
 
     def _found(self, photo: Pixels) -> Portraits:
         """The wanted faces of a photograph."""
@@ -75,6 +78,13 @@ class EncodeTask(Task[Faces, Notices, Files]):
         if portraits.found > 1:
             return (f"{portraits.found} faces found, the largest taken; --all-faces takes all",)
         return (CUT_OUT,) if self.align == "auto" else ()
+
+    def _unused(self, files: Files) -> Notices:
+        """Says where the best quality needs far fewer bytes than are allowed."""
+        limit = self.settings.max_bytes
+        if limit is None or max(map(len, files)) >= (1 - UNUSED_SHARE) * limit:
+            return ()
+        return (f"the best quality takes {max(map(len, files))} of the {limit} bytes allowed",)
 
     def _to_encode(self, portrait: Portrait, chunks: tuple[Chunk, ...]) -> FaceToEncode:
         """A face with what travels along: metadata, and where the face was, for which a PNG has no place."""

@@ -111,7 +111,12 @@ def test_dry_run_of_a_folder(small_tree: Path, reverse: Callable) -> None:
     before = files(small_tree)
     result = reverse("-r", "in", "-O", "out", "-n", "-j", "2")
     assert result.exit_code == 0 and result.output.splitlines()[2].startswith("in/below/c.grain -> ")
+    assert "3 files: 3 planned, 0 skipped, 0 failed" in result.output
     assert files(small_tree) == before and not (small_tree / "out").exists()
+    result = reverse("-r", "in", "-O", "out", "-n", "--json")
+    *events, summary = (json.loads(line) for line in result.stdout.splitlines())
+    assert [event["status"] for event in events] == ["planned"] * 3
+    assert summary["planned"] == 3 and "done" not in summary
 
 
 def test_force_and_skip_existing(small_tree: Path, reverse: Callable, encoded: bytes) -> None:
@@ -119,7 +124,7 @@ def test_force_and_skip_existing(small_tree: Path, reverse: Callable, encoded: b
         (small_tree / "in" / name).write_bytes(b"mine")
     (small_tree / "in" / "b.GRAIN").unlink()
     assert reverse("-r", "in").exit_code == 1
-    assert reverse("-r", "in", "--skip-existing").exit_code == 3
+    assert reverse("-r", "in", "--skip-existing").exit_code == 0
     assert (small_tree / "in" / "a.png").read_bytes() == b"mine"
     assert reverse("-r", "in", "--force", "--quiet").output == ""
     assert Path("in/below/c.png").read_bytes() == encoded[::-1]

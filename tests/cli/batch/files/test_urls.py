@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -127,3 +128,9 @@ def test_objects_of_unknown_size_are_read_to_the_bound(
     monkeypatch.setattr("grain_codec.cli.batch.files.inputs.MOST_INPUT_BYTES", 2)
     with pytest.raises(UnusablePath, match="more than 2 bytes"):
         read_source("memory://in/a.grain")
+
+
+def test_the_package_that_a_store_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(RunImpossible, match="^s3://bucket/a.grain: such URLs need s3fs: pip install s3fs$"):
+        read_source("s3://bucket/a.grain")
