@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from grain_codec.errors import GrainError
+from grain_codec.errors import GrainError, install_command
 
 
 class PackageMissing(GrainError):
@@ -25,4 +25,4 @@ def require(reason: str, extra: str, *packages: str) -> None:
         PackageMissing: one of them is not installed.
     """
     if not installed(*packages):
-        raise PackageMissing(f'{reason}: pip install "grain-codec[{extra}]"')
+        raise PackageMissing(f"{reason}: {install_command(extra)}")

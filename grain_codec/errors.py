@@ -60,3 +60,19 @@ def reason_of(error: BaseException, name: str) -> str:
     # The text may quote what a file holds.
     text = printable(text.removeprefix(f"{name}: "))
     return text if len(text) <= MOST_REASON else f"{text[:MOST_REASON]}..."
+
+
+def install_command(extra: str) -> str:
+    """The command that installs what an extra of this package needs.
+
+    It names the packages of the extra, which works for an installation from a clone and from a wheel alike.
+
+    Example: "train" -> pip install "tensorboard>=2"
+    """
+    from importlib.metadata import PackageNotFoundError, requires
+
+    try:
+        wanted = [line.partition(";")[0] for line in requires("grain-codec") or [] if f'extra == "{extra}"' in line]
+    except PackageNotFoundError:
+        wanted = []
+    return " ".join(["pip install", *(f'"{requirement}"' for requirement in wanted or [f".[{extra}]"])])

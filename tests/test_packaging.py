@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from configparser import ConfigParser
 from pathlib import Path
 
+from grain_codec.errors import install_command
+
 ROOT = Path(__file__).resolve().parent.parent
 NOT_INSTALLED = ("benchmarks/results/",)
 
@@ -67,3 +69,9 @@ def test_all_data_files_are_listed() -> None:
     data = {path for _, path in files() if path.suffix != ".py"}
     assert data <= listed
     assert all(any(folder_of(package).glob(pattern)) for package in patterns for pattern in patterns[package])
+
+
+def test_commands_that_install_an_extra_name_its_packages() -> None:
+    assert install_command("train") == 'pip install "tensorboard>=2"'
+    assert install_command("identity") == 'pip install "dlib-bin>=19.24" "face-recognition-models>=0.3"'
+    assert install_command("unknown") == 'pip install ".[unknown]"'

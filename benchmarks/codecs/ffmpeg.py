@@ -29,7 +29,7 @@ def require_ffmpeg(codec: str, encoder: str, decoder: str) -> None:
     for kind, name in (("encoders", encoder), ("decoders", decoder)):
         if name not in _listed(program, kind):
             reason = f"{codec} needs an FFmpeg with the {kind.removesuffix('s')} {name}, which {program} has not"
-            raise PackageMissing(f'{reason}: pip install --upgrade "grain-codec[bench]", without IMAGEIO_FFMPEG_EXE')
+            raise PackageMissing(f"{reason}: pip install --upgrade imageio-ffmpeg, without IMAGEIO_FFMPEG_EXE")
 
 
 def ffmpeg_program(codec: str) -> str:

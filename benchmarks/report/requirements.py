@@ -2,6 +2,8 @@
 
 from importlib.util import find_spec
 
+from grain_codec.errors import install_command
+
 PACKAGES = ("jinja2", "matplotlib")
 
 
@@ -10,4 +12,4 @@ def missing_packages() -> str | None:
     missing = [package for package in PACKAGES if find_spec(package) is None]
     if not missing:
         return None
-    return f'report.html and plot.png need {" and ".join(missing)}: pip install "grain-codec[bench]"'
+    return f"report.html and plot.png need {' and '.join(missing)}: {install_command('bench')}"

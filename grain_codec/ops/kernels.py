@@ -20,6 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from grain_codec.errors import install_command
+
 if TYPE_CHECKING:
     from cuda.core import Kernel, ObjectCode
 
@@ -30,7 +32,6 @@ SCALARS = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 2}
 LEAST_CAPABILITY = (8, 0)  # Compute capability of the first GPUs whose tensor cores multiply bfloat16 at depth 16.
 THREADS = 256
 MOST_VECTOR = 4  # Neighbouring values that a thread of an elementwise kernel computes where the addresses allow it.
-INSTALL = 'pip install "grain-codec[cuda]"'
 
 _building = threading.Lock()
 _switched_off = False
@@ -84,7 +85,7 @@ def reason_unavailable(device: int = 0) -> str | None:
         Device(device).set_current()
         _kernel("haar", "inverse_haar_1", torch.float16, "sm_{}{}".format(*capability))
     except ImportError:
-        return f"cuda-python is not installed: {INSTALL}"
+        return f"cuda-python is not installed: {install_command('cuda')}"
     except Exception as error:  # For a missing or old NVRTC cuda-python raises types without a common base.
         return f"NVRTC or the driver refuses them: {str(error).splitlines()[0]}"
     return None

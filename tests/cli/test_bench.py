@@ -18,6 +18,7 @@ from grain_codec.benchmarks.report import requirements
 from grain_codec.benchmarks.runs.plan import CODECS, DEFAULT_CAPS, QUICK_FACES
 from grain_codec.benchmarks.tables.rows import read_rows
 from grain_codec.cli.bench import main
+from grain_codec.errors import install_command
 
 Bench = Callable[..., Result]
 FAST = ("--codec", "webp", "--codec", "bicubic16", "--metric", "psnr", "--quick", "-j", "1")
@@ -92,7 +93,7 @@ def test_without_the_packages_of_the_report_there_are_the_tables(
     bench: Bench, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(requirements, "PACKAGES", ("matplotlib", "no_such_package"))
-    sentence = 'report.html and plot.png need no_such_package: pip install "grain-codec[bench]"'
+    sentence = f"report.html and plot.png need no_such_package: {install_command('bench')}"
     ended = bench(folder, "-o", "report", *FAST, "--max-bytes", "500")
     assert ended.exit_code == 0 and ended.stderr.startswith(f"grain-bench: {sentence}; only the tables are written\n")
     assert {path.name for path in Path("report").iterdir()} == PRODUCTS - {"report.html", "plot.png"}
@@ -169,7 +170,7 @@ def test_a_missing_package_is_told_with_its_command(
 ) -> None:
     monkeypatch.setattr(packages, "find_spec", lambda name: None)
     ended = bench(folder, "-o", "report", "--codec", "blurhash", "--codec", "webp")
-    assert ended.exit_code == 1 and 'pip install "grain-codec[bench]"' in ended.stderr
+    assert ended.exit_code == 1 and install_command("bench") in ended.stderr
 
 
 def test_help_tells_of_all_codecs_metrics_and_defaults(bench: Bench) -> None:

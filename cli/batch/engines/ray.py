@@ -21,6 +21,7 @@ from grain_codec.cli.batch.files.outputs import OutputExists, check_target
 from grain_codec.cli.batch.files.urls import is_url
 from grain_codec.cli.batch.job import Job, Outcome
 from grain_codec.cli.exits import RunImpossible
+from grain_codec.errors import install_command
 from grain_codec.settings import ModelChoice
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _connected() -> Any:
         import ray
         import ray.data
     except ImportError as error:
-        raise RunImpossible('--engine ray needs Ray; pip install "grain-codec[ray]"') from error
+        raise RunImpossible(f"--engine ray needs Ray: {install_command('ray')}") from error
     try:
         ray.init(log_to_driver=False, logging_level=logging.ERROR, ignore_reinit_error=True, include_dashboard=False)
     except (ConnectionError, RuntimeError, ValueError) as error:

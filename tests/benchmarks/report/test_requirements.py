@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from grain_codec.benchmarks.report import requirements
+from grain_codec.errors import install_command
 
 
 def test_nothing_is_missing_here():
@@ -17,7 +18,7 @@ def test_nothing_is_missing_here():
 def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(requirements, "PACKAGES", ("jinja2", "no_such_package"))
     message = requirements.missing_packages()
-    assert message == 'report.html and plot.png need no_such_package: pip install "grain-codec[bench]"'
+    assert message == f"report.html and plot.png need no_such_package: {install_command('bench')}"
 
 
 def test_measuring_and_tables_load_no_matplotlib_and_drawing_no_pyplot():

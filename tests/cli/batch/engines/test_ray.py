@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from grain_codec.errors import install_command
+
 POISONED = '''
 import os, signal
 
@@ -58,4 +60,4 @@ def test_without_ray_one_line_says_what_to_install(tmp_path: Path) -> None:
     line = [sys.executable, "-c", code, "-r", str(tmp_path), "--engine", "ray"]
     ended = subprocess.run(line, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
-    assert ended.stderr == 'grain-decode: --engine ray needs Ray; pip install "grain-codec[ray]"\n'
+    assert ended.stderr == f"grain-decode: --engine ray needs Ray: {install_command('ray')}\n"
