@@ -1,4 +1,4 @@
-"""grain-weights: imports official checkpoints as a weights file, and describes weights files."""
+"""grain-weights: imports official checkpoints as a weights file, describes weights files, and exports them to ONNX."""
 
 import json
 import sys
@@ -10,7 +10,9 @@ from typing import Any
 import click
 
 from grain_codec.errors import GrainError, printable
+from grain_codec.settings import DEFAULT_MODEL
 from grain_codec.version import VERSION
+from grain_codec.zoo import LICENCE
 
 PROGRAM = "grain-weights"
 EXIT_FAILED = 1
@@ -32,7 +34,7 @@ def plain_errors() -> Iterator[None]:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, "-V", "--version", prog_name=PROGRAM)
 def main() -> None:
-    """Import official checkpoints, and look into weights files."""
+    """Import official checkpoints, look into weights files, and export them to ONNX."""
 
 
 def checkpoint_option(name: str, meaning: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -80,6 +82,36 @@ def import_weights(folder: Path | None, output: Path | None, force: bool, **file
         else:
             write_file(output, spec, tensors, origin)
         _print_rows(_describe(output))
+
+
+@main.command("export-onnx")
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(file_okay=False, path_type=Path))
+@click.option("-m", "--model", default=DEFAULT_MODEL, show_default=True, help="Name or weights file.")
+@click.option(
+    "--beside-weights",
+    is_flag=True,
+    help="Write graphs without weights beside the weights file; with them grain-decode needs no torch.",
+)
+@click.option("--licence", metavar="TEXT", help="Licence of the weights, for the metadata.  [default: of shipped ones]")
+@click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
+def export_onnx(folder: Path | None, model: str, beside_weights: bool, licence: str | None, force: bool) -> None:
+    """Write the decoder's networks as ONNX files to DIR, and the tables of its entropy coder.
+
+    A network takes the symbols of a face, int32 or uint8 [1, N], and gives its picture, uint8 [1, S, S, 3]: the model's
+    best, the same at 256 px, and `rescaled`. The files named -fp16 hold the weights in half precision. Needs the extra
+    "onnx".
+    """
+    if (folder is None) != beside_weights:
+        raise click.UsageError("name a folder DIR, or give --beside-weights.")
+    with plain_errors():
+        from grain_codec.portable.export import export_bare, export_whole
+        from grain_codec.weights import ZOO, find_model, read_model
+
+        found = read_model(find_model(model))
+        licence = licence or (LICENCE if found.path.parent == ZOO else "not stated")
+        written = export_bare(found, licence, force) if folder is None else export_whole(found, folder, licence, force)
+        for path in written:
+            click.echo(f"{path}, {path.stat().st_size} bytes")
 
 
 @main.command()

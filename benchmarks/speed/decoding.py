@@ -14,8 +14,8 @@ from torch import Tensor
 from grain_codec.benchmarks.speed.timing import Row, Stopwatch
 from grain_codec.codec import Codec, Pixels
 from grain_codec.formats.images.writing import write_image
-from grain_codec.models.networks import MODULES_FOR
 from grain_codec.models.registry import FAMILIES
+from grain_codec.models.spec import MODULES_FOR
 from grain_codec.ops.kernels import reference_only
 from grain_codec.runtime.batch_renderer import BatchRenderer
 from grain_codec.runtime.decode_pipeline import DecodePipeline

@@ -4,14 +4,7 @@ from abc import abstractmethod
 
 from torch import Tensor, nn
 
-from grain_codec.models.spec import Spec
-
-MODULES_FOR = {
-    "fused": ("rescaling", "prior", "fusion"),
-    "rescaled": ("rescaling",),
-    "prior": ("rescaling", "prior"),
-}
-"""The modules that each picture needs. The first picture that a model can draw is its best."""
+from grain_codec.models.spec import MODULES_FOR, Spec
 
 
 class ReciprocalNetworks(nn.ModuleDict):
@@ -38,6 +31,9 @@ class ReciprocalNetworks(nn.ModuleDict):
         Returns:
             Pictures, uint8 `[B, S, S, 3]`.
         """
+
+    def prepare_export(self) -> None:
+        """Replaces what the exporter to ONNX cannot express. The networks must stay in float32 from then on."""
 
     def official_pictures(self, image: Tensor) -> dict[str, Tensor] | None:
         """The pictures that the published test program draws of a face, though no file can hold them.

@@ -15,6 +15,13 @@ from grain_codec.errors import WrongModel
 MOST_ENTRIES = 16  # Bound on the length of every list in a spec.
 FIRST_FAMILY = "face-1024"  # The family of a JSON that names none.
 
+MODULES_FOR = {
+    "fused": ("rescaling", "prior", "fusion"),
+    "rescaled": ("rescaling",),
+    "prior": ("rescaling", "prior"),
+}
+"""The modules that each picture needs. The first picture that a model can draw is its best."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from importlib import import_module
 from pathlib import Path
 
@@ -105,6 +106,7 @@ def test_info(small_weights: Path):
         (("import",), "none of the official files"),
         (("import", "--invrrdb", "missing.pt"), "missing.pt"),
         (("info", "missing.safetensors"), "missing.safetensors"),
+        (("export-onnx", "out", "-m", "missing.safetensors"), "missing.safetensors"),
         (("info", "nobody"), "nobody"),
         (("info", "grain-2022"), "grain-weights import"),
     ],
@@ -115,9 +117,22 @@ def test_failures_are_one_line(arguments: tuple[str, ...], text: str):
     assert ended.stderr.startswith("grain-weights: ") and ended.stderr.count("\n") == 1 and text in ended.stderr
 
 
+def test_graphs_are_written_beside_the_weights(small_weights: Path, folder: Path):
+    pytest.importorskip("onnxscript", reason='needs the extra "onnx"')
+    model = read_model(Path(shutil.copy(small_weights, folder)))
+    ended = run("weights", "export-onnx", "--beside-weights", "-m", model.path.name, "--licence", "none")
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    stem = f"grain-2022-{model.fingerprint.hex()}"
+    graphs = [f"{stem}-{output}.graph.onnx" for output in ("fused", "rescaled", "prior")]
+    assert [Path(line.split(",")[0]).name for line in ended.stdout.splitlines()] == graphs
+    again = run("weights", "export-onnx", "--beside-weights", "-m", model.path.name)
+    assert again.exit_code == 1 and f"{graphs[0]}: exists" in again.stderr
+
+
 def test_usage(folder: Path):
     (folder / "some").mkdir()
-    for arguments in (("import", "some", "--fusion", "f.pt"), ("import", "-o", "weights.pt"), ("info",)):
+    exports = (("export-onnx",), ("export-onnx", "some", "--beside-weights"))
+    for arguments in (("import", "some", "--fusion", "f.pt"), ("import", "-o", "weights.pt"), ("info",), *exports):
         assert run("weights", *arguments).exit_code == 2
 
 

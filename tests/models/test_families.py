@@ -9,9 +9,9 @@ from grain_codec.models.face1024.networks import Face1024
 from grain_codec.models.face1024.spec import Face1024Spec
 from grain_codec.models.grain2022.networks import Grain2022, to_samples
 from grain_codec.models.grain2022.spec import Grain2022Spec
-from grain_codec.models.networks import MODULES_FOR, ReciprocalNetworks
+from grain_codec.models.networks import ReciprocalNetworks
 from grain_codec.models.registry import family_of
-from grain_codec.models.spec import Spec
+from grain_codec.models.spec import MODULES_FOR, Spec
 
 
 @pytest.fixture(scope="module")

@@ -45,10 +45,16 @@ class Face1024(ReciprocalNetworks):
 
     def draw_records(self, records: Tensor, output: str) -> Tensor:
         """See `ReciprocalNetworks.draw_records`; a record is int32 `[1 + T + 256 * C]`."""
-        steps = self._step_bits.view(torch.float32)
+        # After `prepare_export` the steps are floats already.
+        bits = self._step_bits
+        steps = bits if bits.is_floating_point() else bits.view(torch.float32)
         thumbnail, details, step = unpack_symbols(records, steps, self.spec.thumbnail_components)
         details = details.unflatten(1, (-1, self.spec.detail_components))
         return enlarged_pixels(self._draw_small(thumbnail, details, step, output), self.spec.image_size)
+
+    def prepare_export(self) -> None:
+        """See `ReciprocalNetworks.prepare_export`: ONNX cannot take the bits of an integer for a float."""
+        self._step_bits = self._step_bits.view(torch.float32)
 
     def _draw_small(self, thumbnail_levels: Tensor, detail_levels: Tensor, step: Tensor, output: str) -> Tensor:
         """A picture at the size of the view or of the drawing modules, not clamped; the rest is interpolation."""

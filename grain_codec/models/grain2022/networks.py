@@ -18,7 +18,8 @@ from grain_codec.models.grain2022.fusion import Fusion
 from grain_codec.models.grain2022.prior import GenerativePrior
 from grain_codec.models.grain2022.rescaling import LEVELS, InvRRDB, quantise
 from grain_codec.models.grain2022.spec import Grain2022Spec
-from grain_codec.models.networks import MODULES_FOR, ReciprocalNetworks
+from grain_codec.models.networks import ReciprocalNetworks
+from grain_codec.models.spec import MODULES_FOR
 from grain_codec.ops.pixels import image_to_pixels
 from grain_codec.ops.unpack import unpack_low_resolution
 

@@ -8,7 +8,7 @@ from grain_codec.models.grain2022.checkpoints import tensors_in
 from grain_codec.models.grain2022.networks import Grain2022
 from grain_codec.models.grain2022.prior import GenerativePrior
 from grain_codec.models.grain2022.spec import Grain2022Spec
-from grain_codec.models.networks import MODULES_FOR
+from grain_codec.models.spec import MODULES_FOR
 from grain_codec.models.tensor_files import read_content
 from grain_codec.training.family import TrainingFamily
 from grain_codec.training.grain2022.stages import Grain2022Objective, published_adversary
