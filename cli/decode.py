@@ -1,5 +1,6 @@
 """grain-decode: .grain files and 16x16 carriers back to face photographs."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,18 @@ from grain_codec.cli.batch.plan import Naming, Outputs, plan_jobs
 from grain_codec.cli.batch.run import run_and_exit
 from grain_codec.cli.exits import orderly_exit
 from grain_codec.errors import BadImage
-from grain_codec.settings import OUTPUTS, PRECISIONS, DecodeSettings, ModelChoice
+from grain_codec.settings import ENGINES, OUTPUTS, PRECISIONS, DecodeSettings, ModelChoice
 from grain_codec.version import VERSION
 
 PROGRAM = "grain-decode"
+ENGINE = click.option(
+    "--engine",
+    type=click.Choice([*ENGINES, "ray", "local"]),
+    default=ENGINES[0],
+    show_default=True,
+    help="What draws: auto is ONNX Runtime on a CPU where it is installed, else torch. ray: auto, in processes on the "
+    "Ray cluster of RAY_ADDRESS, else on a new one here. local: the former name of auto.",
+)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=shared.BATCH_EPILOG)
@@ -54,7 +63,7 @@ PROGRAM = "grain-decode"
 )
 @click.option("--strip-metadata", is_flag=True, help="Write no EXIF and XMP, even where the file holds some.")
 @shared.model_options
-@shared.batch_options
+@partial(shared.batch_options, engine=ENGINE)
 @click.version_option(VERSION, "-V", "--version", prog_name=PROGRAM)
 @orderly_exit(PROGRAM)
 def main(
@@ -75,7 +84,8 @@ def main(
     device: str,
     **batch: Any,
 ) -> None:
-    """Decode faces; INPUT is a .grain file, a 16x16 carrier PNG, with -r also a folder of them, or - for stdin.
+    """Decode faces; INPUT is a .grain file, a 16x16 carrier PNG, or a picture of a QR code, with -r also a folder of
+    them, or - for stdin.
 
     face.grain and face.grain.png become face.png beside them; -o FILE chooses the format by its suffix. With two names,
     `face.grain out.jpg`, the second one is the output.
@@ -108,9 +118,14 @@ def main(
     plan = plan_jobs(inputs, Outputs(output_file, output_dir), naming, options.recursive, also_read)
 
     from grain_codec.cli.batch.tasks.decode import DecodeTask
+    from grain_codec.cli.batch.tasks.model import explain_engine
 
+    engine = options.engine if options.engine in ENGINES else ENGINES[0]
+    choice = ModelChoice(name=model, device=device, precision=precision, engine=engine)
+    if options.verbose and not thumbnail:
+        click.echo(f"{PROGRAM}: {explain_engine(choice)}", err=True)
     task = DecodeTask(
-        model=ModelChoice(name=model, device=device, precision=precision),
+        model=choice,
         settings=DecodeSettings(output=picture, fine_quality=fine_quality),
         image_format=image_format,
         image_quality=image_quality,

@@ -6,6 +6,7 @@ import click
 
 from grain_codec import settings
 from grain_codec.cli import options as shared
+from grain_codec.cli import qr_options as qr
 from grain_codec.cli.batch.files.arguments import apart_from_target, with_listed
 from grain_codec.cli.batch.files.folders import is_encoded, is_photograph
 from grain_codec.cli.batch.names import STANDARD_STREAM, encoded_name
@@ -17,7 +18,7 @@ from grain_codec.settings import EncodeSettings, ModelChoice
 from grain_codec.version import VERSION
 
 PROGRAM = "grain-encode"
-SUFFIXES = {"grain": ".grain", "png": ".grain.png"}  # The suffix of the outputs' names, by carrier.
+SUFFIXES = {"grain": ".grain", "png": ".grain.png", "qr": ".qr.png"}  # The suffix of the outputs' names, by format.
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=shared.BATCH_EPILOG)
@@ -41,10 +42,11 @@ SUFFIXES = {"grain": ".grain", "png": ".grain.png"}  # The suffix of the outputs
 )
 @click.option(
     "--format",
-    "carrier",
-    type=click.Choice(settings.CARRIERS),
-    help="A .grain file, or a 16x16 PNG.  [default: png if -o ends in .png, else grain]",
+    "format",
+    type=click.Choice(qr.FORMATS),
+    help="A .grain file, a 16x16 PNG, or a QR code.  [default: png or qr if -o ends in .png or .svg, else grain]",
 )
+@qr.qr_options
 @click.option(
     "--align",
     type=click.Choice(settings.ALIGNMENTS),
@@ -72,7 +74,9 @@ def main(
     quality: int | None,
     max_bytes: int | None,
     effort: int,
-    carrier: str | None,
+    format: str | None,
+    qr_binary: bool,
+    qr_version: int | None,
     align: str | None,
     face: int | None,
     all_faces: bool,
@@ -85,22 +89,27 @@ def main(
 ) -> None:
     """Encode face photographs; INPUT is a file, with -r also a folder of images, or - for standard input.
 
-    face.jpg becomes face.grain beside it, or face.grain.png with --format png. With two names, `photo.jpg out.grain`,
-    the second one is the output.
+    face.jpg becomes face.grain beside it, face.grain.png with --format png, or face.qr.png with --format qr. With two
+    names, `photo.jpg out.grain`, the second one is the output.
     """
     options = shared.BatchOptions(**batch)
     elsewhere = (output_file or output_dir or files_from) is not None or options.recursive
-    inputs, target = apart_from_target(with_listed(inputs, files_from), is_encoded, elsewhere)
+    inputs, target = apart_from_target(with_listed(inputs, files_from), _is_target, elsewhere)
     output_file = output_file or target
     if quality is not None and max_bytes is not None:
         raise click.UsageError("--quality and --max-bytes contradict each other.")
     if keep_gps and not keep_metadata:
         raise click.UsageError("--keep-gps needs --keep-metadata.")
-    carrier = carrier or ("png" if (output_file or "").lower().endswith(".png") else "grain")
+    format = format or qr.format_of(output_file)
+    qr.check_qr_options(format, qr_binary, qr_version, quality is not None or max_bytes is not None)
+    if qr_version is not None:
+        max_bytes = qr.bytes_in_version(qr_version, qr_binary)
+    # A QR code holds a .grain file.
+    carrier = "grain" if format == "qr" else format
     _refuse_contradictions(align, face, all_faces, crop)
     if all_faces and (output_file is not None or STANDARD_STREAM in inputs):
         raise click.UsageError("--all-faces writes several files; name a folder with -O.")
-    suffix = "-1" * all_faces + SUFFIXES[carrier]
+    suffix = "-1" * all_faces + SUFFIXES[format]
     naming = Naming("image", is_photograph, lambda name: encoded_name(name, suffix))
     plan = plan_jobs(inputs, Outputs(output_file, output_dir), naming, options.recursive)
 
@@ -117,8 +126,14 @@ def main(
         crop=crop,
         keep_metadata=keep_metadata,
         keep_gps=keep_gps,
+        qr=qr.qr_picture(output_file, qr_binary) if format == "qr" else None,
     )
     run_and_exit(PROGRAM, plan, output_dir, task, options)
+
+
+def _is_target(name: str) -> bool:
+    """Tells whether a name is one that encoded files have; it may be a drawing of a QR code."""
+    return is_encoded(name) or name.lower().endswith(".svg")
 
 
 def _refuse_contradictions(align: str | None, face: int | None, all_faces: bool, crop: str | None) -> None:

@@ -43,11 +43,12 @@ def main(files: tuple[str, ...], as_json: bool, test: bool, model: str, fine_qua
 def _describe(file: str, model: str, fine_quality: int | None, test: bool) -> Rows:
     """The rows of one file; a bad one has the row "error", and is also named on standard error."""
     from grain_codec.codec import file_codec
+    from grain_codec.formats import qr_carrier
 
     name = shown(file, "stdin")
     try:
         data, files = read_source(file), file_codec(model)
-        rows = files.describe(files.read(data, fine_quality))
+        rows = files.describe(files.read(qr_carrier.carried(data, name), fine_quality))
     except (GrainError, OSError) as error:
         complain(PROGRAM, name, error)
         return {"file": name, "ok": False, "error": reason_of(error, name)}

@@ -90,8 +90,17 @@ def fine_quality_option(meaning: str) -> Callable[[Command], Command]:
     return click.option("--fine-quality", type=click.IntRange(0, 255), metavar="N", help=meaning)
 
 
-def batch_options(command: Command) -> Command:
-    """The options that become BatchOptions, with -r of `output_options`."""
+ENGINE = click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="ray: the processes run on the Ray cluster of RAY_ADDRESS, else on a new one here.",
+)
+
+
+def batch_options(command: Command, engine: Callable[[Command], Command] = ENGINE) -> Command:
+    """The options that become BatchOptions, with -r of `output_options`; `engine` is the one of this name."""
     options = all_of(
         click.option(
             "-j",
@@ -101,13 +110,7 @@ def batch_options(command: Command) -> Command:
             callback=_read_jobs,
             help="Processes; all: one for each CPU core. Each has a model of its own; with a GPU they read and write.",
         ),
-        click.option(
-            "--engine",
-            type=click.Choice(["local", "ray"]),
-            default="local",
-            show_default=True,
-            help="ray: the processes run on the Ray cluster of RAY_ADDRESS, else on a new one here.",
-        ),
+        engine,
         click.option("-f", "--force", is_flag=True, help="Overwrite existing files."),
         click.option("-n", "--dry-run", is_flag=True, help="Only say what would be done."),
         click.option("--skip-existing", is_flag=True, help="Pass over inputs whose output exists."),

@@ -113,6 +113,11 @@ def is_png(data: bytes) -> bool:
     return data.startswith(SIGNATURE)
 
 
+def has_carrier_size(data: bytes) -> bool:
+    """Tells whether the data is a PNG of 16x16 pixels, as far as its header is there."""
+    return is_png(data) and struct.pack(">II", GRID, GRID).startswith(data[16:24])
+
+
 def pack(carrier: Carrier) -> bytes:
     """The bytes of a carrier image.
 

@@ -4,7 +4,8 @@
     data = grain_codec.encode(image, max_bytes=300)     # any portrait: PIL, numpy or torch
     image = grain_codec.decode(data)                    # PIL again; kind="numpy" or "torch" for others
 
-Importing the package is cheap: torch is imported when the first face is encoded or decoded.
+Importing the package is cheap: torch is imported when the first face is encoded, and also when the first is decoded,
+unless ONNX Runtime is installed and there is no GPU.
 """
 
 from __future__ import annotations
@@ -179,10 +180,11 @@ def decode(
         GrainError: a file is damaged, not ours, or of other weights, or the model cannot draw `output`.
         ValueError: an argument is out of range, or `data` are no bytes.
     """
+    from grain_codec.codec import load_decoder
     from grain_codec.pictures import from_pixels, to_files
     from grain_codec.settings import DecodeSettings
 
-    files, codec, settings = to_files(data), load_model(model), DecodeSettings(output=output)
+    files, codec, settings = to_files(data), load_decoder(model), DecodeSettings(output=output)
     decoded = from_pixels([codec.decode(each, settings) for each in files], kind, size)
     first: Decoded = decoded[0]
     return first if isinstance(data, bytes) else decoded

@@ -1,15 +1,16 @@
 """Faces to bytes and back: the one file that knows networks, entropy coders and containers.
 
-`FileCodec` goes between bytes and symbols and needs no torch; `Codec` adds the networks. What differs between
-families of models, `models/family.py` hides.
+`FileCodec` goes between bytes and symbols and needs no torch. A `Decoder` draws faces too: `OnnxDecoder` with ONNX
+Runtime, and `Codec` with torch, which alone encodes. What differs between families of models, `models/family.py` hides.
 
     codec = load_model()
     data = codec.encode(pixels, EncodeSettings(max_bytes=300))
-    pixels = codec.decode(data)
+    pixels = load_decoder().decode(data)
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,7 +24,9 @@ from grain_codec.formats import container, png_carrier
 from grain_codec.formats.alignment.placement import find_alignment
 from grain_codec.models.family import Code, Payload, Request, Rows, Symbols
 from grain_codec.models.registry import family_of
-from grain_codec.settings import DEFAULT_MODEL, PRECISIONS, Chunk, DecodeSettings, EncodeSettings
+from grain_codec.portable.engine import choose_engine, require_torch
+from grain_codec.portable.session import OnnxNetworks
+from grain_codec.settings import DEFAULT_MODEL, PRECISIONS, Chunk, DecodeSettings, EncodeSettings, ModelChoice
 from grain_codec.weights import ModelFile, find_model, load_networks, read_model
 
 if TYPE_CHECKING:
@@ -108,19 +111,73 @@ class FileCodec:
         return rows | {f"field {name}": value for name, value in fields}
 
 
-class Codec:
-    """A model on a device: pixels to files and back."""
+class Decoder(ABC):
+    """A model that draws faces."""
+
+    def __init__(self, model: ModelFile):
+        self.spec, self.family, self.files = model.spec, family_of(model.spec), FileCodec(model)
+
+    @property
+    @abstractmethod
+    def outputs(self) -> tuple[str, ...]:
+        """The pictures that can be drawn, of "fused", "rescaled" and "prior" in this order."""
+
+    @abstractmethod
+    def _draw_records(self, records: npt.NDArray[Any], output: str) -> Pixels:
+        """Draws records `[B, N]` as one of `outputs`, uint8 `[B, S, S, 3]`."""
+
+    def decode(self, data: bytes, settings: DecodeSettings | None = None) -> Pixels:
+        """Decodes a file of either kind to uint8 `[S, S, 3]`; raises what `FileCodec.read` and `draw` raise."""
+        settings = settings or DecodeSettings()
+        face = self.files.read(data, settings.fine_quality)
+        pixels: Pixels = self.draw([face.symbols], settings.output)[0]
+        return pixels
+
+    def draw(self, symbols: Sequence[Symbols], output: str | None = None) -> Pixels:
+        """The faces that symbols of any quality stand for, uint8 `[B, S, S, 3]`.
+
+        `output` is one of `outputs`, the first where it is None. Raises WrongModel, naming the outputs, for any other.
+        """
+        output = self.checked_output(output)
+        return self._draw_records(np.stack([self.files.coder.pack(each) for each in symbols]), output)
+
+    def checked_output(self, output: str | None) -> str:
+        """The name of a picture that can be drawn; None means the first. See `draw`."""
+        if output is not None and output not in self.outputs:
+            raise WrongModel(f"{self.spec.name} cannot draw {output!r}; it has {', '.join(self.outputs)}")
+        return output or self.outputs[0]
+
+
+class OnnxDecoder(Decoder):
+    """A model that draws with ONNX Runtime on the CPU, and never loads torch."""
+
+    def __init__(self, model: ModelFile):
+        """Raises WrongModel where ONNX Runtime is not installed or the model has no graphs for it."""
+        super().__init__(model)
+        self._networks = OnnxNetworks(model)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """See `Decoder.outputs`."""
+        return self._networks.outputs
+
+    def _draw_records(self, records: npt.NDArray[Any], output: str) -> Pixels:
+        return self._networks.draw_records(records, output)
+
+
+class Codec(Decoder):
+    """A model on a device, with torch: pixels to files and back."""
 
     def __init__(self, model: ModelFile, device: torch.device, precision: str = "auto"):
         """See `load_model`, which also refuses a precision that the device is slow in."""
-        self.spec, self.family, self.files = model.spec, family_of(model.spec), FileCodec(model)
+        super().__init__(model)
         self.device, self.precision = device, precision
         self.networks = load_networks(model).to(device)
         self._encoder = self.family.encoder(self.networks, self.files.coder)
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The pictures that the weights can draw, of "fused", "rescaled" and "prior" in this order."""
+        """See `Decoder.outputs`."""
         return self.networks.outputs
 
     def encode(self, pixels: Pixels, settings: EncodeSettings | None = None) -> bytes:
@@ -146,34 +203,15 @@ class Codec:
         encoded = self._encoder.encode(images, [Request(each, self._writer(each)) for each in settings], code)
         return [_explained(result, each) for result, each in zip(encoded, settings)]
 
-    def decode(self, data: bytes, settings: DecodeSettings | None = None) -> Pixels:
-        """Decodes a file of either kind to uint8 `[S, S, 3]`; raises what `FileCodec.read` and `draw` raise."""
-        settings = settings or DecodeSettings()
-        face = self.files.read(data, settings.fine_quality)
-        pixels: Pixels = self.draw([face.symbols], settings.output)[0]
-        return pixels
-
-    def draw(self, symbols: Sequence[Symbols], output: str | None = None) -> Pixels:
-        """The faces that symbols of any quality stand for, uint8 `[B, S, S, 3]`.
-
-        `output` is one of `outputs`, the first where it is None. Raises WrongModel, naming the outputs, for any other.
-        """
+    def _draw_records(self, records: npt.NDArray[Any], output: str) -> Pixels:
         import torch
 
-        output = self.checked_output(output)
-        records = np.stack([self.files.coder.pack(each) for each in symbols])
         halved = self.precision == "bfloat16"
         # Without its cache of weights autocast would cast them for every call, with it they outlive the call.
         with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, halved, cache_enabled=False):
             drawn = self.networks.draw_records(torch.from_numpy(records).to(self.device), output)
         pixels: Pixels = drawn.cpu().numpy()
         return pixels
-
-    def checked_output(self, output: str | None) -> str:
-        """The name of a picture that the weights can draw; None means the first. See `draw`."""
-        if output is not None and output not in self.outputs:
-            raise WrongModel(f"{self.spec.name} cannot draw {output!r}; it has {', '.join(self.outputs)}")
-        return output or self.outputs[0]
 
     def analyse(self, pixels: Pixels, fine_quality: int) -> Symbols:
         """The symbols of a face uint8 `[S, S, 3]` at a fine quality."""
@@ -211,17 +249,28 @@ def _explained(result: bytes | TooLarge, settings: EncodeSettings) -> bytes | To
 def load_model(name: str = DEFAULT_MODEL, device: str = "auto", precision: str = "auto") -> Codec:
     """A codec ready to use; the same object for the same arguments, which `settings.ModelChoice` explains.
 
-    Raises WrongModel where there is no such model or device, the weights file is not usable, or the device has no
-    arithmetic of the precision.
+    Raises WrongModel where there is no such model or device, the weights file is not usable, the device has no
+    arithmetic of the precision, or torch is not installed.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
+    require_torch()
     from grain_codec.ops.devices import check_precision, compute_after_forks, pick_device
 
     compute_after_forks()
     place = pick_device(device)
     check_precision(precision, place)
     return Codec(read_model(find_model(name)), place, precision)
+
+
+@lru_cache(maxsize=4)
+def load_decoder(
+    name: str = DEFAULT_MODEL, device: str = "auto", precision: str = "auto", engine: str = "auto"
+) -> Decoder:
+    """What draws the faces of a model: with ONNX Runtime or with torch, as `choose_engine` says; see `load_model`."""
+    model = read_model(find_model(name))
+    chosen, _ = choose_engine(model, ModelChoice(name=name, device=device, precision=precision, engine=engine))
+    return load_model(name, device, precision) if chosen == "torch" else OnnxDecoder(model)
 
 
 @lru_cache(maxsize=4)

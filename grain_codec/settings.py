@@ -13,9 +13,11 @@ MOST_EFFORT = 9
 CARRIERS = ("grain", "png")
 ALIGNMENTS = ("auto", "always", "never")  # Whether a face is cut out of its picture; auto leaves aligned ones alone.
 DEFAULT_ALIGNMENT = "auto"
+MOST_QR_VERSION = 40  # The largest QR code; `formats.qr_carrier` puts .grain files into them.
 OUTPUTS = ("fused", "rescaled", "prior")  # The pictures that a model may be able to draw, the best first.
 
 PRECISIONS = ("auto", "float32", "bfloat16")
+ENGINES = ("auto", "torch", "onnx")  # What draws faces.
 
 
 @dataclass(frozen=True)
@@ -33,16 +35,20 @@ class Chunk:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelChoice:
-    """The choice of a model, a device and a precision. Raises ValueError for an unknown precision."""
+    """The choice of a model and of what computes it. Raises ValueError for an unknown precision or engine."""
 
     name: str = DEFAULT_MODEL  # A model that is shipped or in the user's folder, or the path of a weights file.
     device: str = "auto"  # "auto" takes a GPU when there is one; otherwise what torch calls the device.
     # The type that networks compute in, one of PRECISIONS; "auto" is float32 on a CPU and up to the model on a GPU.
     precision: str = "auto"
+    # What draws faces, one of ENGINES; "auto" is ONNX Runtime on a CPU, where it is installed. Only torch encodes.
+    engine: str = "auto"
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision {self.precision!r} is none of {', '.join(PRECISIONS)}")
+        if self.engine not in ENGINES:
+            raise ValueError(f"engine {self.engine!r} is none of {', '.join(ENGINES)}")
 
 
 @dataclass(frozen=True, kw_only=True)

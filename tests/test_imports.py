@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from grain_codec.codec import load_model
+from grain_codec.portable.engine import may_have_gpu
 from grain_codec.settings import EncodeSettings
 
 WITHOUT_TORCH = (
@@ -29,7 +30,9 @@ WITHOUT_TORCH = (
     "grain_codec.formats.plugins.imageio_plugin",
     "grain_codec.formats.plugins.pillow_plugin",
     "grain_codec.formats.png_carrier",
+    "grain_codec.formats.qr_carrier",
     "grain_codec.models.registry",
+    "grain_codec.portable.engine",
     "grain_codec.runtime.worker_pool",
     "grain_codec.settings",
     "grain_codec.weights",
@@ -75,6 +78,17 @@ def test_thumbnail_loads_no_torch(encoded: Path, tmp_path: Path) -> None:
     loaded = heavy_packages_after("from grain_codec.cli.decode import main; main()", str(encoded), *options)
     assert "torch" not in loaded
     assert target.exists()
+
+
+def test_decoding_with_onnx_runtime_loads_no_torch(encoded: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason='needs the extra "decode"')
+    target = tmp_path / "face.png"
+    command = "from grain_codec.cli.decode import main; main()"
+    loaded = heavy_packages_after(command, str(encoded), "-o", str(target), "--quiet", "--device", "cpu")
+    assert "torch" not in loaded and target.exists()
+    function = "import grain_codec; grain_codec.decode(open(sys.argv[1], 'rb').read()).save(sys.argv[2])"
+    loaded = heavy_packages_after(function, str(encoded), str(tmp_path / "again.png"))
+    assert "torch" not in loaded or may_have_gpu()
 
 
 def test_inspecting_the_published_model_loads_no_torch(

@@ -32,9 +32,9 @@ def encoded_name(name: str, suffix: str) -> str:
 def decoded_name(name: str) -> str:
     """The file name of a decoded picture.
 
-    Example: "face.grain" -> "face.png", "face.grain.png" -> "face.png"
+    Example: "face.grain" -> "face.png", "face.grain.png" -> "face.png", "face.qr.png" -> "face.png"
     """
-    for ending in (".grain.png", ".grain"):
+    for ending in (".grain.png", ".qr.png", ".grain"):
         if name.lower().endswith(ending) and len(name) > len(ending):
             return name[: -len(ending)] + ".png"
     return Path(name).stem + ".png"

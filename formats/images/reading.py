@@ -18,10 +18,26 @@ LEAST_SIDE = 16
 CROPS = ("center", "top")
 
 
+class UnknownPicture(BadImage):
+    """The bytes are no picture of a format that Pillow knows."""
+
+
 def open_picture(source: bytes, name: str) -> Image.Image:
     """Opens and decodes a picture as it is stored, with its metadata; see `read_face` for what it raises."""
     with _without_warnings():
         return load_picture(source, name)
+
+
+def is_picture(source: bytes) -> bool:
+    """Tells whether the bytes start as a picture of a format that Pillow knows; no pixel is decoded."""
+    try:
+        with _without_warnings():
+            _decoded(source, "the picture", header_only=True)
+    except UnknownPicture:
+        return False
+    except BadImage:  # It is one, though damaged or too large.
+        return True
+    return True
 
 
 def read_face(
@@ -120,7 +136,7 @@ def _decoded(source: bytes, name: str, header_only: bool) -> Image.Image:
         if not header_only:
             image.load()
     except UnidentifiedImageError as error:
-        raise BadImage(f"{name}: no picture of a known format") from error
+        raise UnknownPicture(f"{name}: no picture of a known format") from error
     except Image.DecompressionBombError as error:
         raise BadImage(f"{name}: more than {MOST_PIXELS // 1_000_000} million pixels") from error
     except Exception as error:  # Damaged files make Pillow's plugins raise nearly anything, even KeyError.

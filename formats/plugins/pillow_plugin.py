@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile
 
-from grain_codec.codec import file_codec, load_model
+from grain_codec.codec import file_codec, load_decoder, load_model
 from grain_codec.coding.grid import GRID
 from grain_codec.errors import BadImage, GrainError
 from grain_codec.formats import container
@@ -103,7 +103,7 @@ class GrainImageFile(ImageFile.ImageFile):
             with _errors_for_pillow():
                 face = file_codec().read(self._encoded)
                 drafted = self.size == (GRID, GRID)
-                pixels = file_codec().lr_image(face) if drafted else load_model().draw([face.symbols])[0]
+                pixels = file_codec().lr_image(face) if drafted else load_decoder().draw([face.symbols])[0]
             self.load_prepare()
             self.frombytes(pixels.tobytes())
             self._encoded, self.readonly = None, 0

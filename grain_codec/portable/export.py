@@ -24,7 +24,17 @@ from torch import Tensor, nn
 from grain_codec.errors import GrainError
 from grain_codec.models.networks import ReciprocalNetworks
 from grain_codec.portable.enlargement import EnlargesByConvolution
-from grain_codec.portable.graphs import HALF, PICTURE, SYMBOLS, WEIGHTS, Picture, file_name, left_out, metadata_of
+from grain_codec.portable.graphs import (
+    HALF,
+    PICTURE,
+    SYMBOLS,
+    WEIGHTS,
+    Picture,
+    bare_graphs,
+    file_name,
+    left_out,
+    metadata_of,
+)
 from grain_codec.version import VERSION
 from grain_codec.weights import ModelFile, load_networks
 from grain_codec.whole_files import write_whole
@@ -64,7 +74,7 @@ def export_whole(model: ModelFile, folder: Path, licence: str, force: bool = Fal
 def export_bare(model: ModelFile, licence: str, force: bool = False) -> Iterator[Path]:
     """Writes bare graphs of all the model's pictures beside its weights file; see `export_whole`."""
     networks = _networks_for_export(model)
-    paths = {output: model.path.parent / file_name(model, Picture(output), bare=True) for output in networks.outputs}
+    paths = bare_graphs(model)
     _refuse_existing(list(paths.values()), force)
     for output, path in paths.items():
         graph = _traced(model, networks, Picture(output))

@@ -73,6 +73,6 @@ def left_out(model: ModelFile, output: str) -> dict[str, npt.NDArray[Any]]:
 
 
 def bare_graphs(model: ModelFile) -> dict[str, Path]:
-    """The bare graphs beside a weights file, by output, the model's best first."""
-    paths = {output: model.path.parent / file_name(model, Picture(output), bare=True) for output in MODULES_FOR}
-    return {output: path for output, path in paths.items() if path.is_file()}
+    """The paths of a model's bare graphs, beside its weights file, by output, the model's best first."""
+    outputs = [output for output, needed in MODULES_FOR.items() if model.modules.issuperset(needed)]
+    return {output: model.path.parent / file_name(model, Picture(output), bare=True) for output in outputs}

@@ -13,7 +13,7 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from grain_codec.codec import file_codec, load_model
+from grain_codec.codec import file_codec, load_decoder, load_model
 from grain_codec.models.grain2022.checkpoints import OFFICIAL_NAMES
 from grain_codec.models.grain2022.networks import Grain2022
 from grain_codec.weights import find_model, read_model
@@ -26,6 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GRAIN_MODELS", str(tmp_path / "models"))
     # Models are kept by their names, and another test may have put another file there.
     load_model.cache_clear()
+    load_decoder.cache_clear()
     file_codec.cache_clear()
     return tmp_path
 

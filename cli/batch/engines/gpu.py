@@ -1,6 +1,5 @@
 """Does jobs on a GPU: worker processes read and write files, this one runs networks on batches of them."""
 
-import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,26 +13,22 @@ from grain_codec.cli.batch.tasks.task import Task
 from grain_codec.cli.exits import RunImpossible
 from grain_codec.codec import FaceFile, Pixels
 from grain_codec.errors import WrongModel
+from grain_codec.portable.engine import may_have_gpu
 from grain_codec.runtime.decode_pipeline import DecodePipeline
 from grain_codec.runtime.encode_pipeline import EncodePipeline
 from grain_codec.runtime.pipeline import Pipeline
 from grain_codec.runtime.worker_pool import PoolBroken
-
-DRIVER_DEVICES = ("/dev/nvidiactl", "/dev/dxg")
-"""Files by which a GPU shows on Linux, and on Linux within Windows, without asking torch."""
 
 Note = Callable[[str], None]
 
 
 def suits_gpu(task: Task[Any, Any, Any]) -> bool:
     """Tells whether a task runs networks on a GPU, on one face of each file; loads torch only where a GPU may exist."""
-    if not isinstance(task, EncodeTask | DecodeTask) or not task.takes_one_face:
+    if not isinstance(task, EncodeTask | DecodeTask) or not task.takes_one_face or task.model.engine == "onnx":
         return False
     if task.model.device != "auto":
         return task.model.device.startswith("cuda")
-    if os.name == "posix" and not any(map(os.path.exists, DRIVER_DEVICES)):
-        return False
-    return load_codec(task.model).device.type == "cuda"
+    return may_have_gpu() and load_codec(task.model).device.type == "cuda"
 
 
 def run_on_gpu(

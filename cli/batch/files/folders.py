@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-ENCODED_SUFFIXES = (".grain", ".grain.png")
+ENCODED_SUFFIXES = (".grain", ".grain.png", ".qr.png")
 MORE_IMAGE_SUFFIXES = {".gif", ".jfif", ".jp2", ".jpe"}
 """Suffixes of further images that cameras, phones and web sites save. Where Pillow cannot read one of them, the user
 hears of a failed file, which would otherwise be passed over in silence."""
@@ -31,7 +31,7 @@ def is_photograph(name: str) -> bool:
 
 
 def is_encoded(name: str) -> bool:
-    """Tells whether grain-decode takes a file of this name from a folder: it takes .grain and .grain.png."""
+    """Tells whether grain-decode takes a file of this name from a folder: those that grain-encode writes."""
     return name.lower().endswith(ENCODED_SUFFIXES)
 
 

@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 
 from grain_codec.cli.batch.files.inputs import check_source, read_source
 from grain_codec.cli.batch.names import shown
-from grain_codec.cli.batch.tasks.model import load_codec, load_file_codec
+from grain_codec.cli.batch.tasks.model import load_decoder, load_file_codec
 from grain_codec.cli.batch.tasks.task import Converted, Task
 from grain_codec.codec import FaceFile, Pixels
 from grain_codec.errors import BadImage, GrainError, reason_of
+from grain_codec.formats import qr_carrier
 from grain_codec.formats.alignment.cropping import empty_canvas, paste
 from grain_codec.formats.alignment.placement import Alignment, find_alignment
 from grain_codec.formats.images.metadata import for_decoding
@@ -47,7 +48,8 @@ class DecodeTask(Task[FaceFile, Surroundings, Pixels]):
 
     def read(self, data: bytes, name: str) -> Read[FaceFile, Surroundings]:
         """See `Task.read`; without torch, it takes milliseconds to refuse a damaged file."""
-        file = load_file_codec(self.model).read(data, self.settings.fine_quality)
+        files = load_file_codec(self.model)
+        file = files.read(qr_carrier.carried(data, name), self.settings.fine_quality)
         place = find_alignment(file.chunks) if self.paste or self.canvas is not None else None
         if self.canvas is not None:
             check_source(self.canvas)
@@ -57,7 +59,7 @@ class DecodeTask(Task[FaceFile, Surroundings, Pixels]):
         """See `Task.compute`; pixels are uint8 `[S, S, 3]`."""
         if self.thumbnail:
             return load_file_codec(self.model).lr_image(input)
-        pixels: Pixels = load_codec(self.model).draw([input.symbols], self.settings.output)[0]
+        pixels: Pixels = load_decoder(self.model).draw([input.symbols], self.settings.output)[0]
         return pixels
 
     def finish(self, kept: Surroundings, output: Pixels) -> Converted:

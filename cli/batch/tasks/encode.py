@@ -6,6 +6,7 @@ from grain_codec.cli.batch.tasks.model import load_codec, load_file_codec
 from grain_codec.cli.batch.tasks.task import Converted, Task
 from grain_codec.codec import Pixels
 from grain_codec.errors import BadImage, NoFace
+from grain_codec.formats import qr_carrier
 from grain_codec.formats.alignment.portraits import Portrait, Portraits, find_portraits
 from grain_codec.formats.images.metadata import for_encoding
 from grain_codec.formats.images.reading import open_picture, read_face, read_photo
@@ -24,6 +25,14 @@ Notices = tuple[str, ...]
 Files = tuple[bytes, ...]
 
 
+@dataclass(frozen=True)
+class QrPicture:
+    """The way in which files are written as pictures of QR codes."""
+
+    kind: str  # One of the kinds in `qr_carrier.PICTURES`.
+    binary: bool = False  # Byte mode in place of Base45.
+
+
 @dataclass(frozen=True, kw_only=True)
 class EncodeTask(Task[Faces, Notices, Files]):
     """Encodes the face of a photograph, or several faces."""
@@ -37,6 +46,7 @@ class EncodeTask(Task[Faces, Notices, Files]):
     crop: str | None = None
     keep_metadata: bool = False
     keep_gps: bool = False
+    qr: QrPicture | None = None  # Writes each file as a QR code.
 
     @property
     def takes_one_face(self) -> bool:
@@ -61,7 +71,16 @@ class EncodeTask(Task[Faces, Notices, Files]):
 
     def finish(self, kept: Notices, output: Files) -> Converted:
         """See `Task.finish`."""
-        return Converted(output[0], kept + self._unused(output), output[1:])
+        notices = kept + self._unused(output)
+        if self.qr is None:
+            return Converted(output[0], notices, output[1:])
+        symbols = [qr_carrier.pack(file, self.qr.kind, self.qr.binary) for file in output]
+        sizes = (
+            f"QR code of version {symbol.version} with error correction {symbol.error_correction}, {len(file)} bytes"
+            for symbol, file in zip(symbols, output)
+        )
+        first, *further = (symbol.picture for symbol in symbols)
+        return Converted(first, (*notices, *sizes), tuple(further))
 
     def _found(self, photo: Pixels) -> Portraits:
         """The wanted faces of a photograph."""

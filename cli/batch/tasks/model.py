@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from grain_codec import codec
 from grain_codec.cli.exits import RunImpossible
 from grain_codec.errors import GrainError, reason_of
+from grain_codec.portable.engine import choose_engine
 from grain_codec.settings import ModelChoice
 
 if TYPE_CHECKING:
-    from grain_codec.codec import Codec, FileCodec
+    from grain_codec.codec import Codec, Decoder, FileCodec
 
 
 class ModelUnavailable(RunImpossible):
@@ -33,6 +34,20 @@ def load_codec(choice: ModelChoice) -> Codec:
 
         torch.set_num_threads(min(torch.get_num_threads(), most))
     return loaded
+
+
+def load_decoder(choice: ModelChoice) -> Decoder:
+    """What draws the faces of a model, once in every process, with no more threads than pay; see `load_codec`."""
+    with _naming(choice.name):
+        loaded = codec.load_decoder(choice.name, choice.device, choice.precision, choice.engine)
+    return load_codec(choice) if isinstance(loaded, codec.Codec) else loaded
+
+
+def explain_engine(choice: ModelChoice) -> str:
+    """A sentence on what draws the faces, and why; raises what `load_decoder` raises."""
+    with _naming(choice.name):
+        engine, reason = choose_engine(codec.file_codec(choice.name).model, choice)
+    return f"drawing with {'torch' if engine == 'torch' else 'ONNX Runtime'}: {reason}"
 
 
 def load_file_codec(choice: ModelChoice) -> FileCodec:

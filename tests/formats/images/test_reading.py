@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from grain_codec.errors import BadImage
-from grain_codec.formats.images.reading import read_face, resize_square
+from grain_codec.formats.images.reading import is_picture, read_face, resize_square
 
 SIDE = 32
 TEAL = (40, 120, 200)
@@ -169,3 +169,9 @@ def test_resize_square() -> None:
     picture = np.full((64, 64, 3), TEAL, np.uint8)
     for size in (16, 64, 100):
         assert (resize_square(picture, size) == np.full((size, size, 3), TEAL, np.uint8)).all()
+
+
+def test_a_picture_is_known_by_its_first_bytes(saved: Callable) -> None:
+    whole = saved(Image.fromarray(oriented_picture()))
+    assert is_picture(whole) and is_picture(whole[: len(whole) // 2])
+    assert not is_picture(b"") and not is_picture(b"notes") and not is_picture(whole[:4])

@@ -24,7 +24,7 @@ from grain_codec.cli.options import BatchOptions
 from grain_codec.codec import Codec
 from grain_codec.settings import DecodeSettings, EncodeSettings, ModelChoice
 
-ON_CPU = ModelChoice(device="cpu")
+ON_CPU = ModelChoice(device="cpu", engine="torch")  # As the pipelines draw, to the last bit.
 STATUSES = [DONE, FAILED, SKIPPED, FAILED, DONE]
 
 
