@@ -81,7 +81,6 @@ def test_thumbnail_loads_no_torch(encoded: Path, tmp_path: Path) -> None:
 
 
 def test_decoding_with_onnx_runtime_loads_no_torch(encoded: Path, tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime", reason='needs the extra "decode"')
     target = tmp_path / "face.png"
     command = "from grain_codec.cli.decode import main; main()"
     loaded = heavy_packages_after(command, str(encoded), "-o", str(target), "--quiet", "--device", "cpu")

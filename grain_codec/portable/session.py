@@ -1,4 +1,4 @@
-"""Draws faces with ONNX Runtime on the CPU, from the bare graphs beside a weights file. Needs the extra "decode"."""
+"""Draws faces with ONNX Runtime on the CPU, from the bare graphs beside a weights file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST_GRAPH_BYTES = 1 << 28  # Bound on the size of a bare graph.
 def reason_unavailable(model: ModelFile) -> str | None:
     """Why ONNX Runtime cannot draw the faces of a model; None where it can."""
     if find_spec("onnxruntime") is None:
-        return 'ONNX Runtime is not installed: pip install "grain-codec[decode]"'
+        return "ONNX Runtime is not installed: pip install onnxruntime"
     missing = [path.name for path in bare_graphs(model).values() if not path.is_file()]
     return f"no file {missing[0]} lies beside the weights file" if missing else None
 
