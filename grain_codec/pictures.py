@@ -13,7 +13,7 @@ from PIL import Image
 
 from grain_codec.errors import BadImage, NoFace
 from grain_codec.formats.alignment.portraits import find_portraits
-from grain_codec.formats.images.reading import read_photo, resize_square
+from grain_codec.formats.images.reading import check_sides, read_photo, resize_square
 from grain_codec.settings import EncodeSettings
 
 if TYPE_CHECKING:
@@ -37,10 +37,13 @@ def to_pixels(image: Picture | Sequence[Picture]) -> list[Pixels]:
     """Pictures as uint8 `[height, width, 3]` each; see `grain_codec.encode`.
 
     Raises:
-        BadImage: an image is of another type or layout, or cannot be read.
+        BadImage: an image is of another type or layout, too small or too large, or cannot be read.
     """
     pictures: Any = image if is_batch(image) else [image]
-    return [_pixels_of(each) for each in pictures]
+    converted = [_pixels_of(each) for each in pictures]
+    for pixels in converted:
+        check_sides(pixels.shape[1], pixels.shape[0], "the image")
+    return converted
 
 
 def to_face(pixels: Pixels, size: int, align: str, settings: EncodeSettings) -> tuple[Pixels, EncodeSettings]:

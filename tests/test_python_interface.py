@@ -140,6 +140,7 @@ def test_a_limit_that_cannot_be_met_is_named(face: np.ndarray) -> None:
         (Path("face.jpg"), r"not a path; pass Image.open\('face.jpg'\)"),
         (b"bytes", "not bytes"),
         (None, "not NoneType"),
+        (np.zeros((0, 0, 3), np.uint8), "0x0 is smaller than 16x16"),
         (np.zeros((64, 64), np.uint8), r"not uint8 \[64, 64\]"),
         (np.zeros((64, 64, 3)), r"not float64 \[64, 64, 3\]"),
         (torch.zeros(64, 64, 3), r"not torch.float32 \[64, 64, 3\]"),

@@ -79,7 +79,7 @@ def resize_square(pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.ui
 
 def load_picture(source: bytes, name: str) -> Image.Image:
     """Does what `open_picture` does, but may run in several threads at once; Pillow's warnings come through."""
-    enable_format(source, name, lambda width, height: _check_sides(width, height, name))
+    enable_format(source, name, lambda width, height: check_sides(width, height, name))
     announced = _decoded(source, name, header_only=True)
     if announced.format == "EPS":
         # Pillow would let Ghostscript run it.
@@ -93,7 +93,15 @@ def load_picture(source: bytes, name: str) -> Image.Image:
 
 def check_size(image: Image.Image, name: str) -> None:
     """Raises BadImage for a picture with too many pixels or too few."""
-    _check_sides(*image.size, name)
+    check_sides(*image.size, name)
+
+
+def check_sides(width: int, height: int, name: str) -> None:
+    """Raises BadImage for a width and a height that `check_size` would refuse."""
+    if width * height > MOST_PIXELS:
+        raise BadImage(f"{name}: {width}x{height} is more than {MOST_PIXELS // 1_000_000} million pixels")
+    if min(width, height) < LEAST_SIDE:
+        raise BadImage(f"{name}: {width}x{height} is smaller than {LEAST_SIDE}x{LEAST_SIDE}")
 
 
 def upright(image: Image.Image) -> Image.Image:
@@ -105,14 +113,6 @@ def upright(image: Image.Image) -> Image.Image:
         return ImageOps.exif_transpose(image) if image.getexif().get(ExifTags.Base.Orientation, 1) != 1 else image
     except Exception:  # Broken EXIF raises struct.error, SyntaxError, TypeError and others.
         return image
-
-
-def _check_sides(width: int, height: int, name: str) -> None:
-    """See `check_size`."""
-    if width * height > MOST_PIXELS:
-        raise BadImage(f"{name}: {width}x{height} is more than {MOST_PIXELS // 1_000_000} million pixels")
-    if min(width, height) < LEAST_SIDE:
-        raise BadImage(f"{name}: {width}x{height} is smaller than {LEAST_SIDE}x{LEAST_SIDE}")
 
 
 def _load_photo(source: bytes | Image.Image, name: str) -> Image.Image:
