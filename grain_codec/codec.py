@@ -152,7 +152,7 @@ class OnnxDecoder(Decoder):
     """A model that draws with ONNX Runtime on the CPU, and never loads torch."""
 
     def __init__(self, model: ModelFile):
-        """Raises WrongModel where ONNX Runtime is not installed or the model has no graphs for it."""
+        """Raises WrongModel where ONNX Runtime is not installed or a graph of the model is missing."""
         super().__init__(model)
         self._networks = OnnxNetworks(model)
 

@@ -34,7 +34,7 @@ class OnnxNetworks:
     """The pictures that the bare graphs of a model draw; each graph is loaded when it is first needed."""
 
     def __init__(self, model: ModelFile):
-        """Raises WrongModel where ONNX Runtime is not installed or there are no graphs."""
+        """Raises WrongModel where ONNX Runtime is not installed or a graph is missing."""
         reason = reason_unavailable(model)
         if reason is not None:
             raise WrongModel(reason)
@@ -68,7 +68,7 @@ class OnnxNetworks:
         try:
             session = onnxruntime.InferenceSession(_read(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's errors have no common base.
-            again = "write it anew with `grain-weights export-onnx`"
+            again = "write it anew with `grain-weights export-onnx --beside-weights`"
             raise WrongModel(f"{path}: not a usable ONNX file ({_first_line(error)}); {again}") from error
         found = session.get_modelmeta().custom_metadata_map.get("fingerprint")
         if found != self._model.fingerprint.hex():
@@ -90,4 +90,4 @@ def _read(path: Path) -> bytes:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0].removeprefix("[ONNXRuntimeError] : ")
+    return (str(error) or type(error).__name__).splitlines()[0].removeprefix("[ONNXRuntimeError] : ")
