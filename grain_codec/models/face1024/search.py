@@ -41,14 +41,16 @@ EFFORTS = (
     Effort(8),
     Effort(16),
     Effort(30),
-    Effort(48),
-    Effort(30, (-2, 0, 2)),
-    Effort(48, (-2, 0, 2)),
+    Effort(30, (-2, 2)),
+    Effort(30, (-1, 1, 3)),
+    Effort(60, (0, 2)),
     Effort(60, (-3, -1, 1, 3)),
-    Effort(100, (-3, -1, 1, 3)),
-    Effort(120, (-4, -2, -1, 0, 1, 2, 4)),
+    Effort(100, (-2, 0, 2)),
+    Effort(120, (-3, -1, 0, 1, 3)),
 )
-"""The search at each effort from 0 to 9."""
+"""The search at each effort from 0 to 9; those above WHOLE_EFFORT first do what the ones from there on do."""
+
+WHOLE_EFFORT = 3  # With more rounds at one fine quality a search finds hardly more.
 
 FIRST_MOVE, LAST_MOVE = 0.5, 0.07  # Part of the way to the Newton step that the targets go in the first and last round.
 FIRST_PRICE = 0.07  # Squared error that one more bit must save at first, in squared quantiser steps at full size.
@@ -134,19 +136,21 @@ class Search:
 
     def run(self, effort: int) -> Candidate:
         """The nearest candidate found."""
-        rounds, offsets = EFFORTS[effort]
-        trials = self._trials(offsets)
-        for each in range(rounds):
-            done = each / rounds
-            drawn = self._draw(trials)
-            excess = self._count(trials, drawn)
-            self._set_prices(trials, drawn, excess, max(1 / (1 + each / 2), LEAST_HASTE))
-            self._move_targets(trials, drawn, FIRST_MOVE + (LAST_MOVE - FIRST_MOVE) * done)
+        for rounds, offsets in EFFORTS[min(effort, WHOLE_EFFORT) : effort + 1]:
+            self._go_through(rounds, self._trials(offsets))
         for symbols in reversed(self._nearer):
             # The file of symbols whose ideal length just fits may be a byte too long.
             if (data := self._limits.write(symbols)) is not None:
                 return Candidate(symbols, data)
         return self._limits.start
+
+    def _go_through(self, rounds: int, trials: Trials) -> None:
+        """Goes through the rounds of some trials."""
+        for each in range(rounds):
+            drawn = self._draw(trials)
+            excess = self._count(trials, drawn)
+            self._set_prices(trials, drawn, excess, max(1 / (1 + each / 2), LEAST_HASTE))
+            self._move_targets(trials, drawn, FIRST_MOVE + (LAST_MOVE - FIRST_MOVE) * each / rounds)
 
     @torch.no_grad()
     def _trials(self, offsets: tuple[int, ...]) -> Trials:

@@ -19,7 +19,7 @@ from grain_codec.models.face1024 import search
 from grain_codec.models.face1024.encoder import FILLED_HEAD, Face1024Encoder
 from grain_codec.models.face1024.networks import Face1024
 from grain_codec.models.face1024.rescaling import Analysis, Rescaling
-from grain_codec.models.face1024.search import EFFORTS, Candidate, Search, SearchLimits
+from grain_codec.models.face1024.search import EFFORTS, WHOLE_EFFORT, Candidate, Search, SearchLimits
 from grain_codec.models.family import Request
 from grain_codec.settings import DEFAULT_EFFORT, MOST_EFFORT, DecodeSettings, EncodeSettings
 from grain_codec.weights import read_model
@@ -84,7 +84,9 @@ def gain(codec: Codec, face: np.ndarray, quick: bytes, searched: bytes) -> float
 
 def test_every_effort_takes_more_time_than_the_one_before():
     decoded = [effort.rounds * len(effort.offsets) for effort in EFFORTS]
-    assert len(EFFORTS) == MOST_EFFORT + 1 and decoded[0] == 0 and decoded == sorted(set(decoded))
+    assert len(EFFORTS) == MOST_EFFORT + 1 and decoded[0] == 0 and min(decoded[1:]) > 0
+    # From there on they add to one another.
+    assert decoded[: WHOLE_EFFORT + 1] == sorted(set(decoded[: WHOLE_EFFORT + 1]))
 
 
 def test_the_default_effort_comes_nearer_under_the_same_cap_and_takes_few_seconds(codec: Codec, face: np.ndarray):
@@ -99,8 +101,10 @@ def test_the_default_effort_comes_nearer_under_the_same_cap_and_takes_few_second
 
 
 def test_more_effort_finds_more(codec: Codec, face: np.ndarray):
-    quick, some, more = (codec.encode(face, EncodeSettings(max_bytes=300, effort=effort)) for effort in (0, 1, 4))
-    assert gain(codec, face, quick, some) < gain(codec, face, quick, more)
+    """And never less, where efforts add to one another."""
+    files = [codec.encode(face, EncodeSettings(max_bytes=300, effort=effort)) for effort in (0, 1, 3, 4)]
+    gains = [gain(codec, face, files[0], data) for data in files[1:]]
+    assert 0 < gains[0] < gains[1] <= gains[2] + 1e-3
 
 
 @pytest.mark.parametrize("cap", [65, 2000])
