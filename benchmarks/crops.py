@@ -32,7 +32,7 @@ PLACES = {
 def crops(pixels: Pixels, caption: str) -> list[Tile]:
     """The crops of a face uint8 `[S, S, 3]`; the caption stands above the first."""
     scale, half = len(pixels) / 1024, SIDE // 2
-    tiles = []
+    tiles: list[Tile] = []
     for name, (row, column) in PLACES.items():
         top, left = (min(max(round(place * scale) - half, 0), len(pixels) - SIDE) for place in (row, column))
         tiles.append(Tile(pixels[top : top + SIDE, left : left + SIDE], caption if not tiles else name))

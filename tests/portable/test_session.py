@@ -15,7 +15,6 @@ from grain_codec.portable.graphs import bare_graphs
 from grain_codec.settings import DecodeSettings
 from grain_codec.weights import ZOO, ModelFile, find_model, read_model
 
-
 GOLDEN = Path(__file__).resolve().parents[1] / "golden/files"
 
 

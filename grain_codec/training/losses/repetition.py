@@ -18,9 +18,9 @@ def repetition(pictures: Tensor) -> Tensor:
         pictures: `[B, C, H, W]` in [0, 1]; their sides are multiples of CELL.
 
     Returns:
-        `[B, H / CELL / 2 - 1, W / CELL / 2 - 1]`, one for each neighbourhood, overlapping by half. Detail, the difference
-        of a pixel from the mean of the 9x9 pixels around it, is averaged over the cells at each place of a cell; the
-        strength is the root mean square over the places.
+        `[B, H / CELL / 2 - 1, W / CELL / 2 - 1]`, one for each neighbourhood; they overlap by half. Detail, the
+        difference of a pixel from the mean of the 9x9 pixels around it, is averaged over the cells at each place of a
+        cell; the strength is the root mean square over the places.
     """
     around = F.avg_pool2d(F.pad(pictures, (4, 4, 4, 4), mode="reflect"), 9, 1)
     places = F.pixel_unshuffle(pictures - around, CELL)
