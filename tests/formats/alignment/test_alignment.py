@@ -239,5 +239,5 @@ def test_alignment_among_other_chunks() -> None:
 
 
 def test_files_without_an_alignment_are_refused() -> None:
-    with pytest.raises(BadImage, match="--align"):
+    with pytest.raises(BadImage, match="holds no alignment"):
         find_alignment((container.Chunk(container.EXIF, b"II"),))
