@@ -27,7 +27,8 @@ PROGRAM = "grain-bench"
 SECONDS_BETWEEN_LINES = 30
 EPILOG = """\b
 Codecs: bicubic16, jpeg, webp, avif, jpegxl, jpeg2000, heic, vvc, vvc-implied, blurhash, face-1024.
-Metrics: psnr, ssim, ms-ssim, lpips (with weights), identity (if installed), lr-psnr.
+Metrics: psnr, ssim, ms-ssim, lpips and lpips-full (with weights), identity (if installed),
+lr-psnr, detail.
 A killed run goes on when it is started again. Exit codes: 0 all done, 1 failed, 2 usage."""
 
 

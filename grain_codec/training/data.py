@@ -1,6 +1,7 @@
 """Endless random batches of training faces, from memory or from disk."""
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -12,6 +13,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from grain_codec.errors import BadImage
+
+CLASS_NAME = re.compile(r"^grain_codec[\w.]+: ")
 
 MOST_SHIFT = 12 / 1024  # Largest shift of a training face along each axis, in sides of the image.
 MOST_TURN = math.radians(6)
@@ -126,8 +129,8 @@ def streamed_batches(
     try:
         yield from loader
     except BadImage as error:
-        # The text of a worker's error begins with that process's traceback; the last line is the error's own text.
-        raise BadImage(str(error).strip().splitlines()[-1].removeprefix("grain_codec.errors.BadImage: ")) from error
+        # A worker's error begins with that process's traceback; its last line names the class and then the reason.
+        raise BadImage(CLASS_NAME.sub("", str(error).strip().splitlines()[-1])) from error
 
 
 class _Faces(Dataset[Tensor]):

@@ -175,7 +175,7 @@ class TestProgram:
 
     def test_a_missing_package_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(packages, "find_spec", lambda name: None)
-        with pytest.raises(PackageMissing, match=r'VVC needs .*pip install "grain-codec\[bench\]"'):
+        with pytest.raises(PackageMissing, match=r'VVC needs .*pip install .*"imageio-ffmpeg'):
             Vvc().prepare()
 
     def test_a_program_without_the_encoder_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,7 @@ def test_tables_come_back(tmp_path: Path) -> None:
 
 
 def test_an_empty_cell_was_not_measured() -> None:
-    assert format_row(NONE_FITS) == "anna.jpg\tavif\t\t\tcap\t200" + "\t" * 12
+    assert format_row(NONE_FITS) == "anna.jpg\tavif\t\t\tcap\t200" + "\t" * 17
     assert not NONE_FITS.fits and MEASURED.fits
 
 

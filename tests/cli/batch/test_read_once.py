@@ -129,7 +129,7 @@ def test_encoding(
         Image.fromarray(faces[name]).save(tmp_path / f"{name}.bmp")
     jobs = [Job(str(tmp_path / f"{name}.bmp"), str(tmp_path / f"{name}.{carrier}")) for name in names]
 
-    task = noted.EncodeTask(model=ON_CPU, settings=EncodeSettings(max_bytes=max_bytes, carrier=carrier))
+    task = noted.EncodeTask(model=ON_CPU, settings=EncodeSettings(max_bytes=max_bytes, carrier=carrier, effort=0))
     outcomes = list(engine(jobs, Conversion(task=task)))
 
     assert [outcome.status for outcome in outcomes] == ["done"] * 2
