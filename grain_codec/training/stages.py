@@ -51,7 +51,6 @@ class Drawn(NamedTuple):
     face: Tensor  # `[B, 3, S, S]` in [-1, 1], the goal.
     picture: Tensor  # `[B, 3, S, S]`, nominally in [-1, 1].
     lr: Tensor | None = None  # See `FaceLoss.forward`.
-    follower: Drawn | None = None  # Another picture and its goal, whose loss is added without an adversary.
 
 
 class StageObjective(Objective, ABC):
@@ -83,7 +82,4 @@ class StageObjective(Objective, ABC):
         """The loss of a batch, its terms, and the pictures for the discriminator step."""
         drawn = self.draw(face)
         loss, figures = self.loss(drawn.picture, drawn.face, drawn.lr, self.adversary)
-        if drawn.follower is not None:
-            following, _ = self.loss(drawn.follower.picture, drawn.follower.face)
-            loss, figures["follower"] = loss + following, following.detach()
         return Outcome(loss, figures, drawn.face, drawn.picture.detach().float())

@@ -92,15 +92,15 @@ def test_a_face_travels_and_goes_back_to_its_place(folder: Path) -> None:
 
     original = written("one.png")
     assert decoding("--canvas", "none.png", "one.grain", "-o", "back.png").exit_code == 0
-    assert mean_difference(written("back.png")[face], original[face]) < 8
+    assert mean_difference(written("back.png")[face], original[face]) < 10
     assert np.array_equal(written("back.png")[wall], original[wall])
 
     assert decoding("--paste", "original-size", "one.grain", "-o", "empty.png").exit_code == 0
-    assert mean_difference(written("empty.png")[face][..., :3], original[face]) < 8
+    assert mean_difference(written("empty.png")[face][..., :3], original[face]) < 10
     assert (written("empty.png")[face][..., 3] == 255).all()
     assert not written("empty.png")[wall].any()
     assert decoding("--paste", "original-size", "one.grain", "-o", "grey.bmp").exit_code == 0
-    assert mean_difference(written("grey.bmp")[face], original[face]) < 8
+    assert mean_difference(written("grey.bmp")[face], original[face]) < 10
     assert (written("grey.bmp")[wall] == 128).all()
 
 
@@ -145,7 +145,7 @@ def test_photos_are_turned_upright_first(folder: Path) -> None:
     assert encoding("lying.png", "-q", "1").exit_code == 0
     assert place_in("lying.grain").width == 520 and is_near(place_in("lying.grain"), "anna")
     assert decoding("--canvas", "lying.png", "lying.grain", "-o", "back.png").exit_code == 0
-    assert mean_difference(written("back.png"), written("one.png")) < 8
+    assert mean_difference(written("back.png"), written("one.png")) < 10
 
 
 def test_faces_that_are_cut_out_are_named_in_one_line(folder: Path) -> None:
