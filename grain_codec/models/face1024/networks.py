@@ -5,6 +5,7 @@
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from grain_codec.models.face1024.drawing.fusion import Fusion
@@ -14,6 +15,10 @@ from grain_codec.models.face1024.spec import Face1024Spec
 from grain_codec.models.networks import ReciprocalNetworks
 from grain_codec.ops.enlargement import enlarged_pixels
 from grain_codec.ops.unpack import unpack_symbols
+
+MARGIN = 2
+"""Pixels of the prior's feature map that are drawn around the face and cut off; what they cover is a whole number of
+the squares over which the fusion makes the picture agree with the view."""
 
 
 class Face1024(ReciprocalNetworks):
@@ -72,9 +77,13 @@ class Face1024(ReciprocalNetworks):
         """
         view = view.clamp(0, 1)
         features, code = self.prior.predict(view, step)
-        picture, maps = self.prior(features, code, shift)
-        drawn: Tensor = picture if output == "prior" else self.fusion(view, picture, maps)
-        return drawn
+        # All three have learned from the inner parts of windows alone. So what they predict for the picture's edges is
+        # replaced by what lies inside, and the picture is drawn with a margin.
+        inside, around = features[:, :, 1:-1, 1:-1], F.pad(view, [2 * MARGIN] * 4, "replicate")
+        picture, maps = self.prior(F.pad(inside, [MARGIN + 1] * 4, "replicate"), code, shift - MARGIN)
+        drawn: Tensor = picture if output == "prior" else self.fusion(around, picture, maps)
+        cut = MARGIN * drawn.shape[-1] // (features.shape[-1] + 2 * MARGIN)
+        return drawn[:, :, cut:-cut, cut:-cut]
 
 
 def noise_shift(thumbnail_levels: Tensor, size: int) -> Tensor:

@@ -52,6 +52,15 @@ def test_modules_that_draw_change_nothing_of_what_is_transmitted(drawing_codec: 
     assert with_modules == without
 
 
+def test_no_frame_is_drawn_around_the_picture(codec: Codec, face: np.ndarray):
+    """Along each edge `fused` is as bright as `rescaled`, in strips of eight pixels."""
+    data = codec.encode(face, EncodeSettings(max_bytes=300))
+    fused, rescaled = (codec.decode(data, DecodeSettings(output=output)) for output in ("fused", "rescaled"))
+    lighter = fused.astype(float) - rescaled
+    for turned in (np.rot90(lighter, quarter) for quarter in range(4)):
+        assert max(abs(turned[at : at + 8].mean()) for at in range(0, 64, 8)) < 3.5
+
+
 def test_bfloat16_draws_nearly_the_same_of_the_very_same_files(codec: Codec, face: np.ndarray):
     halved = Codec(codec.files.model, codec.device, "bfloat16")
     data = codec.encode(face, EncodeSettings(quality=1))
