@@ -17,7 +17,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from grain_codec.coding.grid import GRID
-from grain_codec.errors import GrainError, NotGrain, TooLarge
+from grain_codec.errors import GrainError, NotGrain, TooLarge, install_command
 from grain_codec.formats import container, png_carrier
 from grain_codec.formats.images.reading import is_picture, read_photo
 from grain_codec.settings import MOST_QR_VERSION
@@ -53,7 +53,7 @@ class Symbol:
 def require_packages(for_what: str = "QR codes") -> None:
     """Raises QrMissing, which names the command that installs them, unless the packages of the extra are there."""
     if not all(map(find_spec, ("base45", "segno", "zxingcpp"))):
-        raise QrMissing(f'{for_what} need more packages: pip install "grain-codec[qr]"')
+        raise QrMissing(f"{for_what} need more packages: {install_command('qr')}")
 
 
 def capacity(version: int, binary: bool = False) -> int:

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from safetensors.numpy import save as tensors_as_bytes
 from torch import Tensor, nn
 
-from grain_codec.errors import GrainError
+from grain_codec.errors import GrainError, install_command
 from grain_codec.models.networks import ReciprocalNetworks
 from grain_codec.portable.enlargement import EnlargesByConvolution
 from grain_codec.portable.graphs import (
@@ -107,7 +107,7 @@ def drawing(networks: ReciprocalNetworks, picture: Picture) -> nn.Module:
 
 def _networks_for_export(model: ModelFile) -> ReciprocalNetworks:
     if not all(map(find_spec, ("onnx", "onnxscript"))):
-        raise OnnxMissing('writing ONNX files needs more packages: pip install "grain-codec[onnx]"')
+        raise OnnxMissing(f"writing ONNX files needs more packages: {install_command('onnx')}")
     networks = load_networks(model)
     networks.prepare_export()
     return networks

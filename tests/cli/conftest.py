@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from grain_codec.cli.batch.tasks.task import Converted, Task
 from grain_codec.runtime.pipeline import Read
@@ -144,3 +146,21 @@ def many(encoded: bytes, small_tree: Path) -> Callable[[int], Path]:
         return made
 
     return make
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with a face, a picture that is not square, and a file that is no picture."""
+    Image.fromarray(_portrait()).save(tmp_path / "face.png", compress_level=1)
+    Image.new("RGB", (80, 40)).save(tmp_path / "wide.png")
+    (tmp_path / "notes.txt").write_text("not a picture")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _portrait() -> np.ndarray:
+    """A shaded ellipse before a gradient, uint8 `[1024, 1024, 3]`."""
+    row, column = np.mgrid[0:1024, 0:1024]
+    pixels = np.stack([row // 8 + 40, column // 8 + 60, (row + column) // 16 + 50], -1).astype(np.uint8)
+    pixels[((column - 512) / 260) ** 2 + ((row - 500) / 350) ** 2 < 1] = (214, 170, 140)
+    return pixels

@@ -124,7 +124,6 @@ def test_pictures_without_a_face_in_a_code_are_one_line(folder: Path):
 def test_missing_packages_end_the_run_before_any_work(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(qr_carrier, "find_spec", lambda name: None)
     result = run(encode, "face.png", "--format", "qr")
-    assert (result.exit_code, result.output) == (
-        1,
-        'grain-encode: QR codes need more packages: pip install "grain-codec[qr]"\n',
-    )
+    assert result.exit_code == 1 and result.output.count("\n") == 1
+    assert result.output.startswith("grain-encode: QR codes need more packages: pip install ")
+    assert '"segno' in result.output
