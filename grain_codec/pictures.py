@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -62,9 +61,7 @@ def to_face(pixels: Pixels, size: int, align: str, settings: EncodeSettings) -> 
         [portrait] = find_portraits(pixels, size, align == "always").wanted
     except NoFace as error:
         raise NoFace('no face found; align="never" takes a square picture as it is') from error
-    if portrait.place is None or settings.carrier != "grain":
-        return portrait.pixels, settings
-    return portrait.pixels, replace(settings, chunks=(*settings.chunks, portrait.place.to_chunk()))
+    return portrait.pixels, portrait.placed(settings)
 
 
 def to_files(data: bytes | Sequence[bytes]) -> Sequence[bytes]:

@@ -1,6 +1,6 @@
 """The faces of a photo as models take them: cut out of it, or the photo itself where it is aligned already."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ from grain_codec.formats.alignment.cropping import cut
 from grain_codec.formats.alignment.face_finder import find_faces, is_aligned
 from grain_codec.formats.alignment.placement import Alignment
 from grain_codec.formats.images.reading import resize_square
+from grain_codec.settings import EncodeSettings
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,12 @@ class Portrait:
 
     pixels: npt.NDArray[np.uint8]  # `[size, size, 3]`, RGB.
     place: Alignment | None  # Where in the photo it was; None where the photo was taken as it is.
+
+    def placed(self, settings: EncodeSettings) -> EncodeSettings:
+        """Settings whose file also says where the face was; a PNG has no room for that."""
+        if self.place is None or settings.carrier != "grain":
+            return settings
+        return replace(settings, chunks=(*settings.chunks, self.place.to_chunk()))
 
 
 @dataclass(frozen=True)

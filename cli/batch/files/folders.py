@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 ENCODED_SUFFIXES = (".grain", ".grain.png", ".qr.png")
+HEADER_BYTES = 24  # A PNG tells its size in so many.
 MORE_IMAGE_SUFFIXES = {".gif", ".jfif", ".jp2", ".jpe"}
 """Suffixes of further images that cameras, phones and web sites save. Where Pillow cannot read one of them, the user
 hears of a failed file, which would otherwise be passed over in silence."""
@@ -44,12 +45,13 @@ def is_picture(path: str) -> bool:
 
 def _is_carrier(path: str) -> bool:
     """Tells whether there is a PNG of 16x16 pixels."""
+    from grain_codec.formats.png_carrier import has_carrier_size
+
     try:
         with open(path, "rb") as file:
-            head = file.read(24)
+            return has_carrier_size(file.read(HEADER_BYTES))
     except OSError:
         return False
-    return head.startswith(b"\x89PNG") and head[16:] == b"\0\0\0\x10" * 2
 
 
 def expand_wildcards(argument: str) -> list[str]:

@@ -106,10 +106,9 @@ class EncodeTask(Task[Faces, Notices, Files]):
         return (f"the best quality takes {max(map(len, files))} of the {limit} bytes allowed",)
 
     def _to_encode(self, portrait: Portrait, chunks: tuple[Chunk, ...]) -> FaceToEncode:
-        """A face with what travels along: metadata, and where the face was, for which a PNG has no place."""
-        place = portrait.place
-        placed = (place.to_chunk(),) if place is not None and self.settings.carrier == "grain" else ()
-        return FaceToEncode(portrait.pixels, replace(self.settings, chunks=(*self.settings.chunks, *chunks, *placed)))
+        """A face with what travels along: metadata, and where the face was."""
+        settings = replace(self.settings, chunks=(*self.settings.chunks, *chunks))
+        return FaceToEncode(portrait.pixels, portrait.placed(settings))
 
     def _image_size(self) -> int:
         """Side of the faces that the model takes, in pixels."""
