@@ -45,8 +45,7 @@ def rows_of(name: str, pixels: Pixels, max_bytes: int, codecs: Sequence[FaceCode
     for codec in codecs:
         coded = codec.best_under(pixels, max_bytes)
         if coded:
-            best = next((each for each in coded if each.series.output == "fused"), coded[-1])
-            rows.append(crops(best.pixels, f"{best.series.output or codec.name}, {len(best.data)} B"))
+            rows.append(crops(coded[-1].pixels, f"{coded[-1].series.output or codec.name}, {len(coded[-1].data)} B"))
     return rows
 
 

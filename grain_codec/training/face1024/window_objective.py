@@ -16,6 +16,7 @@ from grain_codec.models.face1024.networks import Face1024
 from grain_codec.training.judges.face_chip import CHIP_COLUMNS, CHIP_ROWS
 from grain_codec.training.losses.face_loss import FaceLoss
 from grain_codec.training.losses.repetition import excess_repetition
+from grain_codec.training.losses.spectrum import excess_peaks
 from grain_codec.training.losses.windows import WindowAdversary
 from grain_codec.training.objectives import Outcome, freeze_all_but
 from grain_codec.training.stages import Drawn, Stage, StageObjective
@@ -37,6 +38,7 @@ SHRINKING = 4  # Coarse terms compare pictures at a quarter of the size.
 
 COARSE_WEIGHT, FINE_WEIGHT = 6.0, 0.5  # Weights of the mean absolute error at a quarter of the size, and at full size.
 REPETITION_WEIGHT = 150.0  # Weight of marks that repeat from cell to cell.
+PEAK_WEIGHT = 0.3  # Weight of regular patterns of any period.
 GENERATOR_RATE, FUSION_RATE = 0.4, 1.6  # Learning rates against that of the network that reads the view.
 
 
@@ -109,6 +111,7 @@ class WindowObjective(StageObjective):
             "coarse": (COARSE_WEIGHT, (_shrunk(drawn) - _shrunk(real)).abs().mean() / 2),
             "fine": (FINE_WEIGHT, (drawn - real).abs().mean() / 2),
             "repetition": (REPETITION_WEIGHT, excess_repetition((drawn + 1) / 2, (real + 1) / 2)),
+            "peaks": (PEAK_WEIGHT, excess_peaks((drawn + 1) / 2, (real + 1) / 2)),
         }
         if self.loss.perceptual is not None:
             distance = self.loss.perceptual(F.avg_pool2d(drawn, 2), F.avg_pool2d(real, 2)).mean()
