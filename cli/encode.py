@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from grain_codec import settings
+from grain_codec.cli import figure_options as figures
 from grain_codec.cli import options as shared
 from grain_codec.cli import qr_options as qr
 from grain_codec.cli.batch.files.arguments import apart_from_target, with_listed
@@ -62,6 +63,7 @@ SUFFIXES = {"grain": ".grain", "png": ".grain.png", "qr": ".qr.png"}  # The suff
 )
 @click.option("--keep-metadata", is_flag=True, help="Keep EXIF and XMP, but neither thumbnails nor the GPS position.")
 @click.option("--keep-gps", is_flag=True, help="Keep the GPS position too.")
+@figures.figure_options
 @shared.model_options
 @shared.batch_options
 @click.version_option(VERSION, "-V", "--version", prog_name=PROGRAM)
@@ -83,6 +85,10 @@ def main(
     crop: str | None,
     keep_metadata: bool,
     keep_gps: bool,
+    psnr: bool,
+    identity: bool,
+    min_psnr: float | None,
+    max_identity_distance: float | None,
     model: str,
     device: str,
     **batch: Any,
@@ -126,6 +132,7 @@ def main(
         crop=crop,
         keep_metadata=keep_metadata,
         keep_gps=keep_gps,
+        measures=figures.measures(psnr, identity, min_psnr, max_identity_distance, options.as_json),
         qr=qr.qr_picture(output_file, qr_binary) if format == "qr" else None,
     )
     run_and_exit(PROGRAM, plan, output_dir, task, options)

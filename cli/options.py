@@ -127,7 +127,9 @@ With --json, standard output has one object on a line for each file,
   {"event": "file", "source", "target",
    "status": "done"|"skipped"|"failed", and "planned" with --dry-run,
    "bytes_in", "bytes_out", "seconds", "error" (of a failed file),
-   "further_targets" and "notices" (lists, where there are any)}
+   "further_targets" and "notices" (lists, where there are any);
+   of a face that was encoded "psnr" and, if asked for, "identity",
+   and "further_figures", objects of these for further_targets}
 in the order of the inputs, and at last
   {"event": "summary", "done" ("planned" with --dry-run), "skipped", "failed",
    "bytes_in", "bytes_out", "seconds", "interrupted"}

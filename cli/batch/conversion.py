@@ -91,6 +91,8 @@ class Conversion(Generic[Input, Kept, Output]):
             write_target(target, content, self.options.force)
             if read.times is not None:
                 set_times(target, read.times)
+        further_targets = tuple(contents)[:-1]
+        measured = dict(zip(_targets(job, converted), converted.figures))
         return Outcome(
             job,
             DONE,
@@ -98,7 +100,8 @@ class Conversion(Generic[Input, Kept, Output]):
             bytes_out=sum(map(len, contents.values())),
             seconds=read.seconds + time.perf_counter() - started,
             notices=converted.notices,
-            further_targets=tuple(contents)[:-1],
+            further_targets=further_targets,
+            figures=tuple(measured[target] for target in (job.target, *further_targets) if target in measured),
         )
 
     def failure(self, job: Job, error: Exception) -> Outcome:
@@ -128,8 +131,7 @@ class Conversion(Generic[Input, Kept, Output]):
             OutputExists: one of them exists and may be neither overwritten nor skipped.
         """
         contents = {}
-        for number, further in enumerate(converted.further, 2):
-            target = numbered(job.target, number)
+        for target, further in zip(_targets(job, converted)[1:], converted.further):
             try:
                 check_target(target, self.options.force)
                 contents[target] = further
@@ -138,3 +140,8 @@ class Conversion(Generic[Input, Kept, Output]):
                     raise
         check_target(job.target, self.options.force)
         return contents | {job.target: converted.data}
+
+
+def _targets(job: Job, converted: Converted) -> list[str]:
+    """The targets of all outputs, the job's own first."""
+    return [job.target, *(numbered(job.target, number) for number, _ in enumerate(converted.further, 2))]

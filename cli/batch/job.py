@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from grain_codec.cli.batch.names import shown
+from grain_codec.cli.batch.tasks.figures import Figures
 
 DONE, PLANNED, SKIPPED, FAILED = "done", "planned", "skipped", "failed"
 
@@ -39,3 +40,4 @@ class Outcome:
     reason: str = ""  # The reason of a failure.
     notices: tuple[str, ...] = ()  # What the user should know of the output.
     further_targets: tuple[str, ...] = ()  # Files that were written beside the job's target.
+    figures: tuple[Figures, ...] = ()  # What was measured of the target, and then of the further ones.

@@ -7,15 +7,15 @@ from typing import Any
 from grain_codec.cli.batch.conversion import Conversion
 from grain_codec.cli.batch.job import Job, Outcome
 from grain_codec.cli.batch.tasks.decode import DecodeTask
-from grain_codec.cli.batch.tasks.encode import EncodeTask, Faces, Files
+from grain_codec.cli.batch.tasks.encode import EncodedFaces, EncodeTask, Faces
 from grain_codec.cli.batch.tasks.model import ModelUnavailable, load_codec
 from grain_codec.cli.batch.tasks.task import Task
 from grain_codec.cli.exits import RunImpossible
 from grain_codec.codec import FaceFile, Pixels
-from grain_codec.errors import WrongModel
+from grain_codec.errors import GrainError, WrongModel
 from grain_codec.portable.engine import may_have_gpu
 from grain_codec.runtime.decode_pipeline import DecodePipeline
-from grain_codec.runtime.encode_pipeline import EncodePipeline
+from grain_codec.runtime.encode_pipeline import EncodePipeline, FaceToEncode
 from grain_codec.runtime.pipeline import Pipeline
 from grain_codec.runtime.worker_pool import PoolBroken
 
@@ -97,8 +97,17 @@ def _encoding(task: EncodeTask, workers: int | None) -> _Batches:
     """Encodes photographs of one face each, whose pixels the workers read."""
     pipeline = EncodePipeline(load_codec(task.model), workers=workers)
 
-    def start(photographs: Sequence[Faces]) -> Callable[[], Iterable[Files | Exception]]:
-        encoded = pipeline.start([face for [face] in photographs])
-        return lambda: [file if isinstance(file, Exception) else (file,) for file in encoded()]
+    def start(photographs: Sequence[Faces]) -> Callable[[], Iterable[EncodedFaces | Exception]]:
+        faces = [face for [face] in photographs]
+        encoded = pipeline.start(faces)
+        return lambda: [_measured(task, face, file) for face, file in zip(faces, encoded())]
 
     return _Batches(pipeline, start)
+
+
+def _measured(task: EncodeTask, face: FaceToEncode, file: bytes | Exception) -> EncodedFaces | Exception:
+    """What `EncodeTask.compute` gives for the file of a face, or why there is nothing."""
+    try:
+        return file if isinstance(file, Exception) else (task.measured(face, file),)
+    except GrainError as error:
+        return error

@@ -1,7 +1,9 @@
 """The task of grain-encode: a photograph to one or more encoded faces."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from grain_codec.cli.batch.tasks.figures import Figures, Measures
 from grain_codec.cli.batch.tasks.model import load_codec, load_file_codec
 from grain_codec.cli.batch.tasks.task import Converted, Task
 from grain_codec.codec import Pixels
@@ -22,7 +24,17 @@ NO_FACE = "no face found; --align never with --crop center or --crop top takes t
 
 Faces = tuple[FaceToEncode, ...]
 Notices = tuple[str, ...]
-Files = tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class EncodedFace:
+    """The file of a face, and what was measured of it."""
+
+    file: bytes
+    figures: Figures
+
+
+EncodedFaces = tuple[EncodedFace, ...]
 
 
 @dataclass(frozen=True)
@@ -34,7 +46,7 @@ class QrPicture:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncodeTask(Task[Faces, Notices, Files]):
+class EncodeTask(Task[Faces, Notices, EncodedFaces]):
     """Encodes the face of a photograph, or several faces."""
 
     model: ModelChoice = field(default_factory=ModelChoice)
@@ -46,6 +58,7 @@ class EncodeTask(Task[Faces, Notices, Files]):
     crop: str | None = None
     keep_metadata: bool = False
     keep_gps: bool = False
+    measures: Measures = field(default_factory=Measures)
     qr: QrPicture | None = None  # Writes each file as a QR code.
 
     @property
@@ -64,23 +77,28 @@ class EncodeTask(Task[Faces, Notices, Files]):
             notices += self._notices(portraits)
         return Read(tuple(self._to_encode(portrait, chunks) for portrait in portraits.wanted), notices)
 
-    def compute(self, input: Faces) -> Files:
+    def compute(self, input: Faces) -> EncodedFaces:
         """See `Task.compute`."""
         codec = load_codec(self.model)
-        return tuple(codec.encode(face.pixels, face.settings) for face in input)
+        return tuple(self.measured(face, codec.encode(face.pixels, face.settings)) for face in input)
 
-    def finish(self, kept: Notices, output: Files) -> Converted:
+    def measured(self, face: FaceToEncode, file: bytes) -> EncodedFace:
+        """The file of a face with its figures; raises NotNearEnough where one is beyond its limit."""
+        return EncodedFace(file, self.measures.of(load_codec(self.model), face.pixels, file))
+
+    def finish(self, kept: Notices, output: EncodedFaces) -> Converted:
         """See `Task.finish`."""
-        notices = kept + self._unused(output)
+        files, figures = [face.file for face in output], tuple(face.figures for face in output)
+        notices = kept + self._unused(files)
         if self.qr is None:
-            return Converted(output[0], notices, output[1:])
-        symbols = [qr_carrier.pack(file, self.qr.kind, self.qr.binary) for file in output]
+            return Converted(files[0], notices, tuple(files[1:]), figures)
+        symbols = [qr_carrier.pack(file, self.qr.kind, self.qr.binary) for file in files]
         sizes = (
             f"QR code of version {symbol.version} with error correction {symbol.error_correction}, {len(file)} bytes"
-            for symbol, file in zip(symbols, output)
+            for symbol, file in zip(symbols, files)
         )
         first, *further = (symbol.picture for symbol in symbols)
-        return Converted(first, (*notices, *sizes), tuple(further))
+        return Converted(first, (*notices, *sizes), tuple(further), figures)
 
     def _found(self, photo: Pixels) -> Portraits:
         """The wanted faces of a photograph."""
@@ -98,7 +116,7 @@ class EncodeTask(Task[Faces, Notices, Files]):
             return (f"{portraits.found} faces found, the largest taken; --all-faces takes all",)
         return (CUT_OUT,) if self.align == "auto" else ()
 
-    def _unused(self, files: Files) -> Notices:
+    def _unused(self, files: Sequence[bytes]) -> Notices:
         """Says where the best quality needs far fewer bytes than are allowed."""
         limit = self.settings.max_bytes
         if limit is None or max(map(len, files)) >= (1 - UNUSED_SHARE) * limit:

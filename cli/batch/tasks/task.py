@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from grain_codec.cli.batch.tasks.figures import Figures
 from grain_codec.runtime.pipeline import Read
 
 Input = TypeVar("Input")
@@ -18,6 +19,7 @@ class Converted:
     data: bytes  # Bytes of the output.
     notices: tuple[str, ...] = ()  # What the user should know of it.
     further: tuple[bytes, ...] = ()  # Bytes of further outputs, in order.
+    figures: tuple[Figures, ...] = ()  # What was measured of each output, of the first one first.
 
 
 class Task(ABC, Generic[Input, Kept, Output]):

@@ -19,6 +19,7 @@ from grain_codec.cli.batch.engines.gpu import run_on_gpu, suits_gpu
 from grain_codec.cli.batch.job import DONE, FAILED, SKIPPED, Job, Outcome
 from grain_codec.cli.batch.tasks.decode import DecodeTask
 from grain_codec.cli.batch.tasks.encode import EncodeTask
+from grain_codec.cli.batch.tasks.figures import Measures
 from grain_codec.cli.batch.tasks.model import ModelUnavailable
 from grain_codec.cli.options import BatchOptions
 from grain_codec.codec import Codec
@@ -114,6 +115,19 @@ def test_notices_and_refusals_are_those_of_single_conversions(
         )
         [outcome] = run_on_gpu(photographs[:1], Conversion(task, BatchOptions(force=True)), workers=1)
         assert outcome.status == status and bool(outcome.notices or outcome.reason)
+        single = Conversion(task, BatchOptions(force=True))(photographs[0])
+        assert replace(single, seconds=0) == replace(outcome, seconds=0)
+
+
+def test_figures_and_their_limits_are_those_of_single_conversions(
+    photographs: list[Job], small_weights: Path
+) -> None:
+    for least, status in ((None, DONE), (99.0, FAILED)):
+        task = EncodeTask(
+            model=ModelChoice(name=str(small_weights), device="cpu"), measures=Measures(psnr=True, least_psnr=least)
+        )
+        [outcome] = run_on_gpu(photographs[:1], Conversion(task, BatchOptions(force=True)), workers=1)
+        assert outcome.status == status and bool(outcome.figures or "dB is below" in outcome.reason)
         single = Conversion(task, BatchOptions(force=True))(photographs[0])
         assert replace(single, seconds=0) == replace(outcome, seconds=0)
 
