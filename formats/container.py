@@ -5,7 +5,7 @@ little-endian. Where two fields share a byte, the first one is in its low half.
 
     offset  bytes     field         content
     0       4         magic         8A 47 52 4E
-    4       low half  flags         bit 0: chunks follow; bits 1 to 3 are reserved and zero
+    4       low half  flags         bit 0: chunks follow, bit 1: the face is grey; bits 2 and 3 are reserved and zero
     4       high half version       1, or 2 where the payload has more than 768 bytes
     5       1         fine quality  which quantiser steps the payload counts in
     6       3         fingerprint   of the weights that give the payload its meaning
@@ -28,6 +28,9 @@ and no shorter spelling is possible. Entropy decoders read zeros past the end of
 zeros would be a second spelling of the same face. The CRC finds every single flipped bit and misses other damage once
 in 2 ** 24 times.
 
+Where bit 1 is set, the photograph had no colour, and a decoder replaces the three samples of each drawn pixel by their
+mean.
+
 The bytes "face" at fine quality 22 under the weights a1b2c3, without and with an EXIF chunk "II":
 
     8a 47 52 4e 10 16 a1 b2 c3 66 61 63 65 33 2e 34
@@ -44,7 +47,7 @@ from grain_codec.settings import Chunk
 
 MAGIC = b"\x8aGRN"
 SHORT_VERSION, LONG_VERSION = 1, 2
-CHUNKS_FOLLOW = 1
+CHUNKS_FOLLOW, GREY_FACE = 1, 2  # Flags.
 FINGERPRINT_BYTES = 3
 MOST_SHORT_PAYLOAD = 768  # Bytes of the largest payload in a file of SHORT_VERSION.
 MOST_LEB128_BYTES = 4
@@ -133,6 +136,7 @@ class StoredFace:
     fingerprint: bytes  # FINGERPRINT_BYTES bytes that name the weights.
     payload: bytes  # At most MOST_PAYLOAD bytes, the last of them not zero.
     chunks: tuple[Chunk, ...] = ()  # In strictly ascending order of tags.
+    grey: bool = False  # The photograph had no colour.
 
 
 def pack(face: StoredFace) -> bytes:
@@ -144,9 +148,9 @@ def pack(face: StoredFace) -> bytes:
     """
     assert len(face.payload) <= MOST_PAYLOAD
     assert not face.payload.endswith(b"\0"), "an encoder leaves out zeros at the end"
-    flags = CHUNKS_FOLLOW if face.chunks else 0
+    flags = CHUNKS_FOLLOW * bool(face.chunks) | GREY_FACE * face.grey
     content = MAGIC + Parameters(face.fine_quality, face.fingerprint, flags, _version_of(face.payload)).pack()
-    content += (_leb128(len(face.payload)) + face.payload + _pack_chunks(face.chunks)) if flags else face.payload
+    content += (_leb128(len(face.payload)) + face.payload + _pack_chunks(face.chunks)) if face.chunks else face.payload
     return content + checksum(content)
 
 
@@ -164,13 +168,15 @@ def unpack(data: bytes) -> StoredFace:
     if trailer != checksum(content):
         raise Corrupt("the file is damaged or cut short: its checksum does not fit its content")
     reader = _Reader(content[width(HEADER) :])
-    payload = reader.take(reader.leb128() if parameters.flags else len(reader.rest), MOST_PAYLOAD)
+    chunked = bool(parameters.flags & CHUNKS_FOLLOW)
+    payload = reader.take(reader.leb128() if chunked else len(reader.rest), MOST_PAYLOAD)
     if payload.endswith(b"\0"):
         raise Corrupt("the payload ends in a zero byte, which no encoder writes")
     if parameters.version != _version_of(payload):
         raise Corrupt(f"a payload of {len(payload)} bytes does not go with format version {parameters.version}")
-    chunks = _unpack_chunks(reader) if parameters.flags else ()
-    return StoredFace(parameters.fine_quality, parameters.fingerprint, payload, chunks)
+    chunks = _unpack_chunks(reader) if chunked else ()
+    grey = bool(parameters.flags & GREY_FACE)
+    return StoredFace(parameters.fine_quality, parameters.fingerprint, payload, chunks, grey)
 
 
 def describe(data: bytes) -> list[tuple[str, str]]:
@@ -248,8 +254,8 @@ def _unpack_header(data: bytes) -> Parameters:
     if len(data) < OVERHEAD:
         raise Truncated(f"the file ends after {len(data)} bytes; every .grain file has at least {OVERHEAD}")
     # Version and flags are checked before the checksum, because another version may have another checksum.
-    parameters = Parameters.unpack(data[len(MAGIC) : width(HEADER)], known_flags=CHUNKS_FOLLOW)
-    most = MOST_FILE if parameters.flags else OVERHEAD + MOST_PAYLOAD
+    parameters = Parameters.unpack(data[len(MAGIC) : width(HEADER)], known_flags=CHUNKS_FOLLOW | GREY_FACE)
+    most = MOST_FILE if parameters.flags & CHUNKS_FOLLOW else OVERHEAD + MOST_PAYLOAD
     if len(data) > most:
         raise Corrupt(f"the file has {len(data)} bytes; one of its kind has at most {most}")
     return parameters

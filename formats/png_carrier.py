@@ -2,10 +2,10 @@
 
 It is an ordinary RGB PNG of 8 bits with one more chunk before the pixels:
 
-    grIn    ancillary, private, safe to copy; 8 bytes: version 1 and no flags (10), fine quality, and the
-            fingerprint of the weights, all as in a .grain file; then, little-endian, the low 24 bits of the
-            CRC-32 (as in zlib) of these 5 bytes and the 768 samples, rows from the top, each pixel R, G, B.
-            Where the LR image does not carry the whole payload, the version is 2 (20), and the rest of the
+    grIn    ancillary, private, safe to copy; 8 bytes: version 1 and flags (10, or 12 where the face is grey),
+            fine quality, and the fingerprint of the weights, all as in a .grain file; then, little-endian, the
+            low 24 bits of the CRC-32 (as in zlib) of these 5 bytes and the 768 samples, rows from the top, each
+            pixel R, G, B. Where the LR image does not carry the whole payload, the version is 2, and the rest of the
             payload, the tail, stands before the CRC, which covers it last
 
 Metadata stand in the chunks that PNG has for them, after the private one: eXIf, and iTXt under the keyword
@@ -34,6 +34,7 @@ from grain_codec.coding.grid import GRID, MOST_PAYLOAD
 from grain_codec.errors import BadImage, Corrupt, NotGrain, Truncated, UnsupportedVersion
 from grain_codec.formats.container import (
     EXIF,
+    GREY_FACE,
     LONG_VERSION,
     PARAMETERS,
     SHORT_VERSION,
@@ -77,6 +78,7 @@ class Carrier:
     fingerprint: bytes | None  # 3 bytes that name the weights; None where the private chunk is missing.
     chunks: tuple[Chunk, ...] = ()  # EXIF and XMP, as a .grain file has them.
     tail: bytes = b""  # The payload without the LR image's part; at most MOST_PAYLOAD bytes.
+    grey: bool = False  # The photograph had no colour; False where the private chunk is missing.
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,8 @@ def pack(carrier: Carrier) -> bytes:
     chunks[1:1] = [_metadata_chunk(chunk) for chunk in carrier.chunks]
     if carrier.fine_quality is not None and carrier.fingerprint is not None:
         version = LONG_VERSION if carrier.tail else SHORT_VERSION
-        parameters = Parameters(carrier.fine_quality, carrier.fingerprint, version=version).pack()
+        flags = GREY_FACE * carrier.grey
+        parameters = Parameters(carrier.fine_quality, carrier.fingerprint, flags, version).pack()
         crc = checksum(parameters + carrier.pixels.tobytes() + carrier.tail)
         chunks.insert(1, _PngChunk(PRIVATE_CHUNK, parameters + carrier.tail + crc))
     packed = _join(chunks)
@@ -165,7 +168,8 @@ def unpack(data: bytes) -> Carrier:
     tail = private[0][width(PARAMETERS) : -width(TRAILER)]
     if not private[0].endswith(checksum(parameters.pack() + pixels.tobytes() + tail)):
         raise Corrupt("the pixels were altered: they do not fit the checksum in the private chunk")
-    return Carrier(pixels, parameters.fine_quality, parameters.fingerprint, _read_metadata(chunks), tail)
+    grey = bool(parameters.flags & GREY_FACE)
+    return Carrier(pixels, parameters.fine_quality, parameters.fingerprint, _read_metadata(chunks), tail, grey)
 
 
 def _read_layout(data: bytes) -> _Layout:
@@ -224,7 +228,7 @@ def _read_private(content: bytes) -> Parameters:
     """Fine quality and fingerprint from the content of the private chunk."""
     head, tail_bytes = content[: width(PARAMETERS)], len(content) - width(PARAMETERS) - width(TRAILER)
     # The version is checked before the length, because a later version may have a longer chunk.
-    parameters = Parameters.unpack(head, known_flags=0) if len(head) == width(PARAMETERS) else None
+    parameters = Parameters.unpack(head, known_flags=GREY_FACE) if len(head) == width(PARAMETERS) else None
     if parameters is None or tail_bytes not in TAIL_BYTES[parameters.version]:
         raise Corrupt(f"the private chunk has {len(content)} bytes, which no version of it has")
     return parameters

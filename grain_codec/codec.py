@@ -22,6 +22,7 @@ import numpy.typing as npt
 from grain_codec.errors import BadImage, TooLarge, WrongModel
 from grain_codec.formats import container, png_carrier
 from grain_codec.formats.alignment.placement import find_alignment
+from grain_codec.formats.images.grey import is_grey, without_colour
 from grain_codec.models.family import Code, Payload, Request, Rows, Symbols
 from grain_codec.models.registry import family_of
 from grain_codec.portable.engine import choose_engine, require_torch
@@ -46,7 +47,12 @@ class FaceFile:
     payload: Payload | None
     carrier: str  # "grain" or "png".
     chunks: Chunks  # The metadata in the file.
+    grey: bool  # The photograph had no colour, and the face is drawn without any.
     data: bytes  # The file's bytes.
+
+    def coloured(self, drawn: Pixels) -> Pixels:
+        """What was drawn of the symbols, uint8 `[S, S, 3]`, without colour where the photograph had none."""
+        return without_colour(drawn) if self.grey else drawn
 
 
 class FileCodec:
@@ -56,15 +62,18 @@ class FileCodec:
         """Raises WrongModel where the model's tables are not usable."""
         self.model, self.spec, self.coder = model, model.spec, model.coder()
 
-    def write(self, symbols: Symbols, payload: Payload, settings: EncodeSettings) -> bytes:
-        """The whole file of symbols and of what they are coded as, in the carrier and with the chunks asked for."""
+    def write(self, symbols: Symbols, payload: Payload, settings: EncodeSettings, grey: bool = False) -> bytes:
+        """The whole file of symbols and of what they are coded as, in the carrier and with the chunks asked for.
+
+        `grey` says that the photograph had no colour.
+        """
         chunks = tuple(sorted(settings.chunks, key=lambda chunk: chunk.tag))
         fingerprint = self.model.coding_fingerprint
         if settings.carrier == "grain":
-            return container.pack(container.StoredFace(payload.fine_quality, fingerprint, payload.data, chunks))
+            return container.pack(container.StoredFace(payload.fine_quality, fingerprint, payload.data, chunks, grey))
         pixels = self.coder.to_lr_image(symbols, payload)
         tail = self.coder.tail(payload)
-        return png_carrier.pack(png_carrier.Carrier(pixels, symbols.fine_quality, fingerprint, chunks, tail))
+        return png_carrier.pack(png_carrier.Carrier(pixels, symbols.fine_quality, fingerprint, chunks, tail, grey))
 
     def read(self, data: bytes, fine_quality: int | None = None) -> FaceFile:
         """Reads a file of either kind down to its last symbol.
@@ -76,13 +85,13 @@ class FileCodec:
             stored = container.unpack(data)
             self.model.check_fingerprint(stored.fingerprint)
             coded = Payload(stored.fine_quality, stored.payload)
-            return FaceFile(self.coder.decode(coded), coded, "grain", stored.chunks, data)
+            return FaceFile(self.coder.decode(coded), coded, "grain", stored.chunks, stored.grey, data)
         carrier = png_carrier.unpack(data)
         if carrier.fingerprint is not None:
             self.model.check_fingerprint(carrier.fingerprint)
             fine_quality = carrier.fine_quality
         symbols, payload = self.coder.from_lr_image(carrier.pixels, fine_quality, carrier.tail)
-        return FaceFile(symbols, payload, "png", carrier.chunks, data)
+        return FaceFile(symbols, payload, "png", carrier.chunks, carrier.grey, data)
 
     def lr_image(self, face: FaceFile) -> Pixels:
         """The LR image of a file, uint8 `[16, 16, 3]`."""
@@ -100,7 +109,7 @@ class FileCodec:
             "quality": self.spec.nearest_level(face.symbols.fine_quality),
             "payload bytes": len(payload.data),
             **self.coder.describe(face.symbols, payload),
-            "image": f"{self.spec.image_size}x{self.spec.image_size} RGB",
+            "image": f"{self.spec.image_size}x{self.spec.image_size} {'grey' if face.grey else 'RGB'}",
         }
         if any(chunk.tag == container.ALIGNMENT for chunk in face.chunks):
             rows |= find_alignment(face.chunks).describe()
@@ -129,9 +138,11 @@ class Decoder(ABC):
     def decode(self, data: bytes, settings: DecodeSettings | None = None) -> Pixels:
         """Decodes a file of either kind to uint8 `[S, S, 3]`; raises what `FileCodec.read` and `draw` raise."""
         settings = settings or DecodeSettings()
-        face = self.files.read(data, settings.fine_quality)
-        pixels: Pixels = self.draw([face.symbols], settings.output)[0]
-        return pixels
+        return self.draw_file(self.files.read(data, settings.fine_quality), settings.output)
+
+    def draw_file(self, face: FaceFile, output: str | None = None) -> Pixels:
+        """The face of a file, uint8 `[S, S, 3]`, without colour where its photograph had none; see `draw`."""
+        return face.coloured(self.draw([face.symbols], output)[0])
 
     def draw(self, symbols: Sequence[Symbols], output: str | None = None) -> Pixels:
         """The faces that symbols of any quality stand for, uint8 `[B, S, S, 3]`.
@@ -200,7 +211,8 @@ class Codec(Decoder):
         Returns the file of each face, or the error of one that does not fit.
         """
         images = self._images(faces)
-        encoded = self._encoder.encode(images, [Request(each, self._writer(each)) for each in settings], code)
+        writers = (self._writer(each, is_grey(face)) for face, each in zip(faces, settings))
+        encoded = self._encoder.encode(images, list(map(Request, settings, writers)), code)
         return [_explained(result, each) for result, each in zip(encoded, settings)]
 
     def _draw_records(self, records: npt.NDArray[Any], output: str) -> Pixels:
@@ -218,9 +230,9 @@ class Codec(Decoder):
         symbols: Symbols = self._encoder.analyse(self._images([pixels]), fine_quality)
         return symbols
 
-    def _writer(self, settings: EncodeSettings) -> Any:
+    def _writer(self, settings: EncodeSettings, grey: bool) -> Any:
         """Makes the whole file of symbols and their payload."""
-        return lambda symbols, payload: self.files.write(symbols, payload, settings)
+        return lambda symbols, payload: self.files.write(symbols, payload, settings, grey)
 
     def _images(self, faces: Sequence[Pixels]) -> Tensor:
         """Faces on the device, `[B, 3, S, S]` in [0, 1]."""

@@ -241,6 +241,32 @@ def test_describe_agrees_with_the_file(file: bytes, carrier: bytes):
     assert describe(carrier)["fine quality"] == rows["fine quality"]
 
 
+@pytest.fixture(scope="module")
+def grey_face(face: np.ndarray) -> np.ndarray:
+    """A photograph without colour."""
+    return np.asarray(Image.fromarray(face).convert("L").convert("RGB"))
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+@pytest.mark.parametrize("engine", ["torch", "onnx"])
+def test_a_grey_photograph_comes_back_grey(codec: Codec, grey_face: np.ndarray, carrier: str, engine: str):
+    data = codec.encode(grey_face, EncodeSettings(quality=1, carrier=carrier))
+    for output in ("fused", "rescaled"):
+        drawn = load_decoder(device="cpu", engine=engine).decode(data, DecodeSettings(output=output))
+        assert (drawn == drawn[:, :, :1]).all() and psnr(drawn, grey_face) > 18
+    assert describe(data)["image"] == "1024x1024 grey"
+
+
+def test_a_photograph_with_colour_keeps_it(codec: Codec, grey_face: np.ndarray):
+    """One pixel suffices, so that nothing with colour is ever taken for grey."""
+    tinted = grey_face.copy()
+    tinted[700, 300, 0] ^= 1
+    files = [codec.encode(each, EncodeSettings(quality=1)) for each in (tinted, grey_face)]
+    assert len(files[0]) == len(files[1])
+    assert [describe(data)["image"] for data in files] == ["1024x1024 RGB", "1024x1024 grey"]
+    assert psnr(codec.decode(files[1]), grey_face) > psnr(codec.decode(files[0]), grey_face)
+
+
 def test_every_image_type_gives_the_same_file(face: np.ndarray, file: bytes):
     tensor = torch.from_numpy(face).permute(2, 0, 1)
     assert grain_codec.encode(Image.fromarray(face)) == file

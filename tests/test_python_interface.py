@@ -17,6 +17,7 @@ from grain_codec.codec import Codec, read_chunks
 from grain_codec.errors import BadImage, NoFace, TooLarge, WrongModel
 from grain_codec.formats.alignment.cropping import paste
 from grain_codec.formats.alignment.placement import Alignment, find_alignment
+from grain_codec.formats.plugins import register_grain_opener
 from grain_codec.settings import EncodeSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -171,6 +172,18 @@ def test_kinds_and_sizes_of_decoded_faces_are_checked(codec: Codec, face: np.nda
     for arguments in ({"kind": "jpeg"}, {"size": 8}, {"size": 5000}):
         with pytest.raises(ValueError, match="jpeg|size"):
             grain_codec.decode(data, **arguments)
+
+
+def test_grey_photographs_come_back_grey_everywhere(face: np.ndarray, tmp_path: Path) -> None:
+    grey = Image.fromarray(face).convert("L")
+    data = grain_codec.encode(grey, quality=1)
+    assert data == grain_codec.encode(np.asarray(grey.convert("RGB")), quality=1)
+    register_grain_opener()
+    (tmp_path / "face.grain").write_bytes(data)
+    [from_pipeline] = grain_codec.decode_files([data])
+    for drawn in (grain_codec.decode(data), from_pipeline.result, Image.open(tmp_path / "face.grain")):
+        pixels = np.asarray(drawn)
+        assert pixels.shape == (1024, 1024, 3) and (pixels == pixels[:, :, :1]).all()
 
 
 def test_a_client_program_is_typed(tmp_path: Path) -> None:

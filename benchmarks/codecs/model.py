@@ -73,11 +73,11 @@ class ModelCodec:
         face, read_seconds = timed(partial(files.read, data))
         low_resolution = files.lr_image(face)
         for output in self.outputs:
-            drawn, draw_seconds = timed(partial(self._codec.draw, [face.symbols], output))
+            drawn, draw_seconds = timed(partial(self._codec.draw_file, face, output))
             yield Coded(
                 series=Series(self.name, output, effort),
                 data=data,
-                pixels=drawn[0],
+                pixels=drawn,
                 setting=" ".join(filter(None, (point, f"fine quality {face.symbols.fine_quality}"))),
                 payload_bytes=len(face.payload.data) if face.payload else None,
                 low_resolution=low_resolution,

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from PIL import Image, features
 
 from grain_codec.errors import BadImage
+from grain_codec.formats.images.grey import is_grey
 from grain_codec.formats.images.metadata import Metadata, save_options
 
 FORMATS = {
@@ -44,7 +45,8 @@ def write_image(
     """Encodes samples as an image file.
 
     Args:
-        pixels: uint8 `[height, width, 3]`, RGB; or 4 with alpha for one of ALPHA_FORMATS.
+        pixels: uint8 `[height, width, 3]`, RGB; or 4 with alpha for one of ALPHA_FORMATS. A picture without colour
+            becomes a grey one where the format knows such.
         format: one of the values of FORMATS, in upper or lower case.
         metadata: what `metadata.for_decoding` found to fit in the format.
         quality: from 1 to 100, for one of LOSSY_FORMATS; None for a high one.
@@ -60,7 +62,8 @@ def write_image(
         # libtiff, which compresses, refuses the directories of EXIF.
         options["compression"] = "raw"
     try:
-        Image.fromarray(pixels).save(written, format, **options)
+        grey = pixels.shape[2] == 3 and is_grey(pixels)
+        Image.fromarray(pixels[:, :, 0] if grey else pixels).save(written, format, **options)
     except (OSError, ValueError) as error:
         height, width = pixels.shape[:2]
         raise BadImage(f"{width}x{height} pixels cannot be written as {format}: {error}") from error

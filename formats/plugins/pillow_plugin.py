@@ -103,7 +103,7 @@ class GrainImageFile(ImageFile.ImageFile):
             with _errors_for_pillow():
                 face = file_codec().read(self._encoded)
                 drafted = self.size == (GRID, GRID)
-                pixels = file_codec().lr_image(face) if drafted else load_decoder().draw([face.symbols])[0]
+                pixels = file_codec().lr_image(face) if drafted else load_decoder().draw_file(face)
             self.load_prepare()
             self.frombytes(pixels.tobytes())
             self._encoded, self.readonly = None, 0

@@ -13,29 +13,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from grain_codec.codec import Codec, Pixels, file_codec
+from grain_codec.codec import Codec, FaceFile, Pixels, file_codec
 from grain_codec.errors import NotGrain
 from grain_codec.runtime.pipeline import Finished, Kept, Pipeline, Read, Source
 
 MOST_BYTES = 1 << 24  # Bound on what is read of one file; a .grain file has at most one sixteenth of it.
 
-Record = npt.NDArray[Any]
-
 
 @dataclass(frozen=True)
-class RecordReader:
+class FileReader:
     """Reads a file, or its bytes, down to its last symbol; travels to other processes."""
 
     model: str  # Name of the model, or path of its weights file.
     fine_quality: int | None = None  # For carriers that have lost their private chunk.
 
-    def __call__(self, source: str | os.PathLike[str] | bytes) -> Read[Record, None]:
+    def __call__(self, source: str | os.PathLike[str] | bytes) -> Read[FaceFile, None]:
         """Raises GrainError or OSError where the source is no file of the model."""
-        files = file_codec(self.model)
-        face = files.read(read_bytes(source), self.fine_quality)
-        return Read(files.coder.pack(face.symbols), None)
+        return Read(file_codec(self.model).read(read_bytes(source), self.fine_quality), None)
 
 
 class DecodePipeline(Pipeline):
@@ -58,22 +53,22 @@ class DecodePipeline(Pipeline):
     def decode(
         self,
         sources: Iterable[Source],
-        read: Callable[[Source], Read[Record, Kept]] | None = None,
+        read: Callable[[Source], Read[FaceFile, Kept]] | None = None,
         write: Callable[[Source, Kept, Pixels], Any] | None = None,
     ) -> Iterator[Finished[Source]]:
         """Decodes paths of files, or their bytes, in order.
 
-        A `read` of one's own takes other sources and gives the record of each. `write` takes a source, what `read` kept
+        A `read` of one's own takes other sources and gives the file of each. `write` takes a source, what `read` kept
         of it, and its pixels uint8 `[S, S, 3]`. Yields for each source what `write` returned, or its pixels, or its
         error; see `Pipeline.run`.
         """
-        reader: Callable[[Any], Read[Record, Any]] = read or RecordReader(str(self.codec.files.model.path))
+        reader: Callable[[Any], Read[FaceFile, Any]] = read or FileReader(str(self.codec.files.model.path))
         yield from self.run(sources, reader, self.start, write)
 
-    def start(self, records: Sequence[Record]) -> Callable[[], Iterable[Pixels]]:
-        """Starts to draw records; each face has pixels of its own."""
-        wait = self.renderer.start(records)
-        return lambda: np.copy(wait())
+    def start(self, files: Sequence[FaceFile]) -> Callable[[], Iterable[Pixels]]:
+        """Starts to draw the faces of files; each has pixels of its own."""
+        wait = self.renderer.start([self.renderer.coder.pack(file.symbols) for file in files])
+        return lambda: map(FaceFile.coloured, files, np.copy(wait()))
 
 
 def read_bytes(source: bytes | str | os.PathLike[str]) -> bytes:

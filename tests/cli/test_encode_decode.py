@@ -154,6 +154,16 @@ def test_decoded_sizes_formats_and_thumbnail(folder: Path) -> None:
         assert (written.size, written.format) == ((size, size), format)
 
 
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_grey_photographs_come_back_grey(folder: Path, engine: str) -> None:
+    Image.open("face.png").convert("L").save("grey.jpg")
+    assert encoding("grey.jpg", "-q", "1").exit_code == encoding("face.png", "-q", "1").exit_code == 0
+    for name, mode in (("grey", "L"), ("face", "RGB")):
+        for suffix in (".png", ".jpg"):
+            result = decoding(f"{name}.grain", "-o", f"decoded{suffix}", "-f", "--engine", engine, "--size", "200")
+            assert result.exit_code == 0 and Image.open(f"decoded{suffix}").mode == mode
+
+
 def test_carrier_without_its_chunk(folder: Path) -> None:
     assert encoding("face.png", "-o", "carrier.png").exit_code == 0
     quality = grain_codec.codec.describe(Path("carrier.png").read_bytes())["fine quality"]

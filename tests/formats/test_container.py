@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tracemalloc
 import zlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -31,13 +32,14 @@ CHUNKED_HEADER = bytes.fromhex("8a47524e 11 16 a1b2c3")
 payloads = st.binary(max_size=container.MOST_PAYLOAD).map(lambda data: data.rstrip(b"\0"))
 chunk_sets = st.dictionaries(st.integers(0, 127).map(lambda half: 2 * half), st.binary(max_size=300), max_size=4)
 faces = st.builds(
-    lambda quality, fingerprint, payload, chunks: StoredFace(
-        quality, fingerprint, payload, tuple(Chunk(tag, chunks[tag]) for tag in sorted(chunks))
+    lambda quality, fingerprint, payload, chunks, grey: StoredFace(
+        quality, fingerprint, payload, tuple(Chunk(tag, chunks[tag]) for tag in sorted(chunks)), grey
     ),
     st.integers(0, 255),
     st.binary(min_size=3, max_size=3),
     payloads,
     chunk_sets,
+    st.booleans(),
 )
 
 
@@ -159,7 +161,14 @@ def test_a_payload_of_the_other_versions_length_is_refused(version: int, length:
         unpack(seal(content))
 
 
-@pytest.mark.parametrize("flag", [2, 4, 8])
+@pytest.mark.parametrize("face", [PLAIN, WITH_EXIF])
+def test_that_a_face_is_grey_takes_no_byte(face: StoredFace) -> None:
+    coloured, grey = pack(face), pack(replace(face, grey=True))
+    assert grey == seal(coloured[:4] + bytes([coloured[4] | 2]) + coloured[5:-3])
+    assert unpack(grey) == replace(face, grey=True)
+
+
+@pytest.mark.parametrize("flag", [4, 8])
 def test_reserved_flags_are_refused_as_unsupported(flag: int) -> None:
     with pytest.raises(UnsupportedVersion, match="feature"):
         unpack(seal(container.MAGIC + bytes([0x10 | flag]) + PLAIN_HEADER[5:] + b"face"))

@@ -39,13 +39,13 @@ def refusal(data: bytes) -> GrainError | None:
     return None
 
 
-@given(pixel_arrays, st.integers(0, 255), st.binary(min_size=3, max_size=3))
+@given(pixel_arrays, st.integers(0, 255), st.binary(min_size=3, max_size=3), st.booleans())
 @settings(deadline=None)
-def test_round_trip(pixels: np.ndarray, fine_quality: int, fingerprint: bytes) -> None:
-    carrier = unpack(pack(Carrier(pixels, fine_quality, fingerprint)))
+def test_round_trip(pixels: np.ndarray, fine_quality: int, fingerprint: bytes, grey: bool) -> None:
+    carrier = unpack(pack(Carrier(pixels, fine_quality, fingerprint, grey=grey)))
     assert carrier.pixels.dtype == np.uint8 and carrier.pixels.shape == (16, 16, 3)
     assert (carrier.pixels == pixels).all()
-    assert (carrier.fine_quality, carrier.fingerprint) == (fine_quality, fingerprint)
+    assert (carrier.fine_quality, carrier.fingerprint, carrier.grey) == (fine_quality, fingerprint, grey)
 
 
 @pytest.mark.parametrize("pixels", [NOISE, RAMP, TEN_COLOURS, np.zeros_like(RAMP)])

@@ -178,7 +178,7 @@ def test_the_pipeline_draws_it_in_batches(toy: Codec, small_face: np.ndarray) ->
 def pipeline_read(toy: Codec, data: bytes) -> object:
     from grain_codec.runtime.pipeline import Read
 
-    return Read(toy.files.coder.pack(toy.files.read(data).symbols), None)
+    return Read(toy.files.read(data), None)
 
 
 def test_the_commands_take_its_weights(

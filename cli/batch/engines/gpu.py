@@ -11,7 +11,6 @@ from grain_codec.cli.batch.tasks.encode import EncodedFaces, EncodeTask, Faces
 from grain_codec.cli.batch.tasks.model import ModelUnavailable, load_codec
 from grain_codec.cli.batch.tasks.task import Task
 from grain_codec.cli.exits import RunImpossible
-from grain_codec.codec import FaceFile, Pixels
 from grain_codec.errors import GrainError, WrongModel
 from grain_codec.portable.engine import may_have_gpu
 from grain_codec.runtime.decode_pipeline import DecodePipeline
@@ -87,10 +86,7 @@ def _decoding(task: DecodeTask, workers: int | None, note: Note | None) -> _Batc
         if reason is not None:
             note(f"drawing on {codec.device} without kernels of its own: {reason}")
 
-    def start(files: Sequence[FaceFile]) -> Callable[[], Iterable[Pixels]]:
-        return pipeline.start([codec.files.coder.pack(file.symbols) for file in files])
-
-    return _Batches(pipeline, start)
+    return _Batches(pipeline, pipeline.start)
 
 
 def _encoding(task: EncodeTask, workers: int | None) -> _Batches:

@@ -59,8 +59,7 @@ class DecodeTask(Task[FaceFile, Surroundings, Pixels]):
         """See `Task.compute`; pixels are uint8 `[S, S, 3]`."""
         if self.thumbnail:
             return load_file_codec(self.model).lr_image(input)
-        pixels: Pixels = load_decoder(self.model).draw([input.symbols], self.settings.output)[0]
-        return pixels
+        return load_decoder(self.model).draw_file(input, self.settings.output)
 
     def finish(self, kept: Surroundings, output: Pixels) -> Converted:
         """See `Task.finish`."""

@@ -26,6 +26,16 @@ def test_written_images_read_back(format: str, tolerance: int) -> None:
     assert difference.mean() <= tolerance
 
 
+@pytest.mark.parametrize("format", sorted({*FORMATS.values()} - {"AVIF"}))
+def test_a_picture_without_colour_is_written_as_a_grey_one(format: str) -> None:
+    grey = np.mgrid[0:SIDE, 0:SIDE].sum(0).astype(np.uint8)[:, :, None].repeat(3, 2)
+    written = Image.open(io.BytesIO(write_image(grey, format)))
+    assert written.mode == ("RGB" if format == "WEBP" else "L")
+    assert np.abs(np.array(written.convert("RGB")).astype(int) - grey).max() <= 3
+    alpha = np.dstack([grey, np.full((SIDE, SIDE), 255, np.uint8)])
+    assert Image.open(io.BytesIO(write_image(alpha, "PNG"))).mode == "RGBA"
+
+
 def test_jpeg_keeps_full_colour_resolution() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3)).astype(np.uint8)
     written = Image.open(io.BytesIO(write_image(noise, "JPEG")))

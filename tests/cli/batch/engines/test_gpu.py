@@ -79,6 +79,16 @@ def test_decoding_gives_the_outcomes_of_single_conversions(jobs: list[Job]) -> N
     assert Image.open(jobs[4].target).size == (256, 256)
 
 
+def test_grey_photographs_come_back_grey(photographs: list[Job], small_weights: Path, tmp_path: Path) -> None:
+    photograph, model = photographs[0], ModelChoice(name=str(small_weights), device="cpu")
+    Image.open(photograph.source).convert("L").save(photograph.source)
+    back = Job(photograph.target, str(tmp_path / "back.png"))
+    for job, task in ((photograph, EncodeTask(model=model)), (back, DecodeTask(model=model))):
+        [outcome] = run_on_gpu([job], Conversion(task), workers=1)
+        assert outcome.status == DONE
+    assert Image.open(back.target).mode == "L"
+
+
 @pytest.mark.parametrize("carrier", ["grain", "png"])
 def test_encoding_gives_the_outcomes_of_single_conversions(
     photographs: list[Job], small_weights: Path, carrier: str
