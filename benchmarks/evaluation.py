@@ -43,7 +43,7 @@ class EvaluationSettings:
     output_dir: Path  # Where the pictures and the table go.
     model: str = DEFAULT_MODEL  # A shipped model or a weights file; with trained modules, the sizes as for training.
     modules: ModuleFiles  # The trained modules to test instead of a weights file.
-    quality: int | None = None  # Quality level of a model that has several.
+    quality: int | None = None  # From 0 to 100, of a model that has several; None for the default.
     lpips_weights: tuple[Path, ...] = ()  # Files of LPIPS, to measure it too.
     identity_weights: Path | None = None  # File of a face recogniser, to measure its distance too.
     official_quirks: bool = False  # Does what the published test program does instead of what a file holds.
@@ -106,9 +106,9 @@ def _tested_codec(settings: EvaluationSettings) -> Codec:
 
 
 def _pictures(codec: Codec, face: Pixels, settings: EvaluationSettings) -> Pictures:
-    """The LR image and every picture that the model draws from a face's symbols at the chosen quality level."""
-    levels = codec.spec.quality_levels
-    symbols = codec.analyse(face, levels[min(settings.quality or DEFAULT_QUALITY, len(levels)) - 1])
+    """The LR image and every picture that the model draws from a face's symbols at the chosen quality."""
+    quality = DEFAULT_QUALITY if settings.quality is None else settings.quality
+    symbols = codec.analyse(face, codec.spec.fine_quality_of(quality))
     found = {LR_IMAGE: codec.files.coder.to_lr_image(symbols)}
     return found | {kind: codec.draw([symbols], kind)[0] for kind in PICTURES if kind in codec.outputs}
 

@@ -27,8 +27,9 @@ SUFFIXES = {"grain": ".grain", "png": ".grain.png", "qr": ".qr.png"}  # The suff
 @click.option(
     "-q",
     "--quality",
-    type=click.IntRange(1, settings.MOST_QUALITY),
-    help=f"Level of quality; a model that has one takes all for it.  [default: {settings.DEFAULT_QUALITY}]",
+    type=click.IntRange(0, settings.MOST_QUALITY),
+    help="Quality from 0, about 80 bytes, to 100, about 2,100; a model that has one takes all for it.  [default: "
+    f"{settings.DEFAULT_QUALITY}]",
 )
 @click.option(
     "--max-bytes", callback=read_byte_count, metavar="N", help="Best quality that fits in N bytes; 1k is 1,000."
@@ -124,7 +125,10 @@ def main(
     task = EncodeTask(
         model=ModelChoice(name=model, device=device),
         settings=EncodeSettings(
-            quality=quality or settings.DEFAULT_QUALITY, max_bytes=max_bytes, effort=effort, carrier=carrier
+            quality=settings.DEFAULT_QUALITY if quality is None else quality,
+            max_bytes=max_bytes,
+            effort=effort,
+            carrier=carrier,
         ),
         align=align or settings.DEFAULT_ALIGNMENT,
         face=face,

@@ -21,7 +21,7 @@ from grain_codec.cli.training_options import (
     start_options,
 )
 from grain_codec.errors import GrainError
-from grain_codec.settings import DEFAULT_MODEL
+from grain_codec.settings import DEFAULT_MODEL, MOST_QUALITY
 from grain_codec.training.settings import ExportSettings, RunSettings, UnusableSettings, from_options
 
 OFFICIAL_STAGES = {
@@ -148,7 +148,7 @@ def export(model: str, **options: Any) -> None:
 )
 @exp_dir_option
 @module_options
-@click.option("-q", "--quality", type=click.IntRange(1), help="face-1024: quality level.")
+@click.option("-q", "--quality", type=click.IntRange(0, MOST_QUALITY), help="face-1024: quality from 0 to 100.")
 @click.option("--lpips-weights", multiple=True, type=file_type, help="Measure LPIPS too; as for training.")
 @click.option("--identity-weights", type=file_type, help="Measure the identity distance too; as for training.")
 @click.option(

@@ -78,7 +78,7 @@ def encode(
             `[height, width, 3]`; or torch `[3, height, width]`, uint8 or floats in [0, 1]. A list of such pictures is
             encoded together. So is an array of four dimensions; type checkers know only `list(array)` for a list.
         max_bytes: the most bytes that a file may have; instead of a quality.
-        quality: 1 to 8; None for 5.
+        quality: 0, the smallest files, to 100, the best; None for 30.
         effort: 0 is one pass; 1 to 9 search for a nearer face in no more bytes.
         align: "auto" cuts out the largest face as FFHQ does, unless the picture is a square with an aligned face;
             "always" cuts out aligned faces too; "never" takes a square of the model's size as it is.

@@ -106,7 +106,7 @@ class FileCodec:
             "model": self.spec.name,
             "fingerprint": self.model.coding_fingerprint.hex(),
             "fine quality": face.symbols.fine_quality,
-            "quality": self.spec.nearest_level(face.symbols.fine_quality),
+            "quality": self.spec.quality_of(face.symbols.fine_quality),
             "payload bytes": len(payload.data),
             **self.coder.describe(face.symbols, payload),
             "image": f"{self.spec.image_size}x{self.spec.image_size} {'grey' if face.grey else 'RGB'}",
@@ -194,8 +194,8 @@ class Codec(Decoder):
     def encode(self, pixels: Pixels, settings: EncodeSettings | None = None) -> bytes:
         """Encodes a face uint8 `[S, S, 3]`, S the model's image size, aligned as FFHQ is.
 
-        Raises BadImage for pixels of another shape or type and where the carrier has no room for the chunks, TooLarge
-        where not even the lowest quality fits, and ValueError where the model has no such quality.
+        Raises BadImage for pixels of another shape or type and where the carrier has no room for the chunks, and
+        TooLarge where not even the lowest quality fits.
         """
         [encoded] = self.encode_batch([pixels], [settings or EncodeSettings()])
         if isinstance(encoded, TooLarge):

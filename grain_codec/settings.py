@@ -6,8 +6,8 @@ This module imports neither torch nor numpy, so that every `--help` answers at o
 from dataclasses import dataclass
 
 DEFAULT_MODEL = "face-1024"
-DEFAULT_QUALITY = 5
-MOST_QUALITY = 8
+DEFAULT_QUALITY = 30
+MOST_QUALITY = 100
 DEFAULT_EFFORT = 3
 MOST_EFFORT = 9
 CARRIERS = ("grain", "png")
@@ -59,7 +59,7 @@ class EncodeSettings:
     there.
     """
 
-    quality: int = DEFAULT_QUALITY  # 1 (smallest) to MOST_QUALITY; ignored with `max_bytes`.
+    quality: int = DEFAULT_QUALITY  # 0 (smallest) to MOST_QUALITY; ignored with `max_bytes`.
     max_bytes: int | None = None  # The best quality whose whole file is at most this long.
     effort: int = DEFAULT_EFFORT  # 0 is one pass; 1 to MOST_EFFORT search for a nearer face in no more bytes.
     carrier: str = "grain"  # "grain", or "png" for the 16x16 PNG.
@@ -68,8 +68,8 @@ class EncodeSettings:
     def __post_init__(self) -> None:
         if self.carrier not in CARRIERS:
             raise ValueError(f"carrier {self.carrier!r} is none of {', '.join(CARRIERS)}")
-        if not 1 <= self.quality <= MOST_QUALITY:
-            raise ValueError(f"quality {self.quality} is outside 1..{MOST_QUALITY}")
+        if not 0 <= self.quality <= MOST_QUALITY:
+            raise ValueError(f"quality {self.quality} is outside 0..{MOST_QUALITY}")
         if not 0 <= self.effort <= MOST_EFFORT:
             raise ValueError(f"effort {self.effort} is outside 0..{MOST_EFFORT}")
 

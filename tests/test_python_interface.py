@@ -117,7 +117,7 @@ def test_other_models_are_named(face: np.ndarray, small_weights: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ({"quality": 9}, "quality 9 is outside 1..8"),
+        ({"quality": 101}, "quality 101 is outside 0..100"),
         ({"quality": 3, "max_bytes": 300}, "contradict"),
         ({"effort": 10}, "effort 10"),
         ({"align": "maybe"}, "align 'maybe' is none of auto, always, never"),

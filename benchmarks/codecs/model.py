@@ -13,6 +13,8 @@ from grain_codec.settings import DecodeSettings, EncodeSettings
 
 COMPARED = ("rescaled", "fused")  # The outputs that users decode to; `prior` is an intermediate result.
 
+CURVE_QUALITIES = (0, 10, 20, 30, 45, 60, 80, 100)  # The points of the curves.
+
 
 class ModelCodec:
     """A model of this package, as a `FaceCodec`."""
@@ -33,17 +35,19 @@ class ModelCodec:
         self._codec = load_model(model, device)
         spec, weights = self._codec.spec, self._codec.files.model
         # A model with one quality has nothing to search for.
-        self.efforts = efforts if len(spec.quality_levels) > 1 else (0,)
+        self.efforts = efforts if spec.fine_qualities > 1 else (0,)
         self.outputs = tuple(output for output in COMPARED if output in self._codec.outputs)
         self.series = tuple(Series(name, output, effort) for effort in self.efforts for output in self.outputs)
-        self.points = tuple(f"q{level + 1}" for level in range(len(spec.quality_levels)))
+        # A model with fewer fine qualities has fewer points.
+        distinct = {spec.fine_quality_of(quality): quality for quality in CURVE_QUALITIES}
+        self.points = tuple(f"q{quality}" for quality in distinct.values())
         self.settings = (
             f"weights {spec.name} {weights.fingerprint.hex()}, on {device}: outputs {', '.join(self.outputs)}, "
             f"effort {', '.join(map(str, self.efforts))}. Payload bytes: without the .grain header and checksum. "
             "Under a cap, the seconds include finding the quality that fits."
         )
         grey = np.full((spec.image_size, spec.image_size, 3), 128, np.uint8)
-        data = self._codec.encode(grey, EncodeSettings(quality=1, effort=0))
+        data = self._codec.encode(grey, EncodeSettings(quality=0, effort=0))
         for output in self.outputs:
             self._codec.decode(data, DecodeSettings(output=output))
 

@@ -16,12 +16,12 @@ from grain_codec.errors import TooLarge
 from grain_codec.formats.images.reading import read_face
 from grain_codec.runtime.encode_pipeline import EncodePipeline, FaceToEncode
 from grain_codec.runtime.pipeline import Read
-from grain_codec.settings import DEFAULT_EFFORT, EncodeSettings
+from grain_codec.settings import DEFAULT_EFFORT, DEFAULT_QUALITY, EncodeSettings
 
 WAYS = {
-    "quality 5": EncodeSettings(quality=5, effort=0),
+    f"quality {DEFAULT_QUALITY}": EncodeSettings(effort=0),
     "at most 300 bytes": EncodeSettings(max_bytes=300, effort=0),
-    f"quality 5, effort {DEFAULT_EFFORT}": EncodeSettings(quality=5),
+    f"quality {DEFAULT_QUALITY}, effort {DEFAULT_EFFORT}": EncodeSettings(),
 }
 ONLY_WAY = {"the only quality": EncodeSettings(effort=0)}
 
@@ -49,7 +49,7 @@ def photograph_rows(bench: Bench, count: int, folder: Path, workers: int) -> Ite
 
 def _ways(codec: Codec) -> dict[str, EncodeSettings]:
     """The settings to measure a model with; a model with only one quality has nothing to search for."""
-    return WAYS if len(codec.spec.quality_levels) > 1 else ONLY_WAY
+    return WAYS if codec.spec.fine_qualities > 1 else ONLY_WAY
 
 
 def _encode_all(pipeline: EncodePipeline, sources: list[Path], read: PhotographReader) -> None:

@@ -5,7 +5,7 @@
     image.thumbnail((16, 16))                         # never runs it: the LR image is in the file
     image.save("smaller.grain", max_bytes=200)
 
-`save` takes `quality` (1 to 8), or `max_bytes` in its place, and `effort` (0 to 9). Of the other options it knows
+`save` takes `quality` (0 to 100), or `max_bytes` in its place, and `effort` (0 to 9). Of the other options it knows
 those of metadata: it keeps `exif` (bytes or `Image.Exif`) and `xmp` (bytes or text) without thumbnails, and with the
 GPS position only under `keep_gps=True`. An orientation in them turns the pixels. The PNG carrier remains an ordinary
 PNG of 16x16 pixels.
@@ -54,7 +54,7 @@ class GrainPluginError(OSError):
 class GrainImageFile(ImageFile.ImageFile):
     """A face in a `.grain` file.
 
-    `info` holds `fine_quality`, `quality` (the nearest of 1 to 8), `fingerprint` (of the weights, in hex) and
+    `info` holds `fine_quality`, `quality` (the nearest of 0 to 100), `fingerprint` (of the weights, in hex) and
     `bytes` (the length of the file); `exif` and `xmp` where the file has them.
     """
 
@@ -83,7 +83,7 @@ class GrainImageFile(ImageFile.ImageFile):
         self._mode, self._size = "RGB", (model.spec.image_size, model.spec.image_size)
         self.info = {
             "fine_quality": stored.fine_quality,
-            "quality": model.spec.nearest_level(stored.fine_quality),
+            "quality": model.spec.quality_of(stored.fine_quality),
             "fingerprint": stored.fingerprint.hex(),
             "bytes": len(encoded),
         }

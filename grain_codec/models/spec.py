@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from grain_codec.errors import WrongModel
+from grain_codec.settings import MOST_QUALITY
 
 MOST_ENTRIES = 16  # Bound on the length of every list in a spec.
 FIRST_FAMILY = "face-1024"  # The family of a JSON that names none.
@@ -68,7 +69,7 @@ class Spec(Sizes):
 
     Attributes:
         family: name of the family, of the class.
-        quality_levels: the fine quality of each public quality 1, 2, ...; the best one last.
+        fine_qualities: number of the model's fine qualities, of which 0 gives the smallest files.
         name: what users call the model (`-m`).
         image_size: side of the face in pixels.
     """
@@ -79,7 +80,7 @@ class Spec(Sizes):
     if TYPE_CHECKING:
 
         @property
-        def quality_levels(self) -> tuple[int, ...]:
+        def fine_qualities(self) -> int:
             """See the class."""
 
         @property
@@ -109,10 +110,14 @@ class Spec(Sizes):
         """The spec without what has no say in the meaning of encoded faces."""
         return self
 
-    def nearest_level(self, fine_quality: int) -> int:
-        """The public quality, from 1, whose fine quality is nearest."""
-        distances = [abs(fine_quality - level) for level in self.quality_levels]
-        return distances.index(min(distances)) + 1
+    def fine_quality_of(self, quality: int) -> int:
+        """The fine quality of a quality from 0 to MOST_QUALITY, which lie evenly on the fine qualities."""
+        return (quality * (self.fine_qualities - 1) + MOST_QUALITY // 2) // MOST_QUALITY
+
+    def quality_of(self, fine_quality: int) -> int:
+        """The quality that is nearest to a fine quality; MOST_QUALITY where there is only one."""
+        finest = self.fine_qualities - 1
+        return (fine_quality * MOST_QUALITY + finest // 2) // finest if finest else MOST_QUALITY
 
     def check(self) -> None:
         """See `Sizes.check`."""

@@ -71,8 +71,8 @@ def test_both_carriers_hold_the_same_face(folder: Path) -> None:
 
 
 def test_quality_and_byte_cap(folder: Path) -> None:
-    assert encoding("face.png", "-q", "1", "-o", "low.grain").exit_code == 0
-    assert encoding("face.png", "-q", "8", "-o", "high.grain").exit_code == 0
+    assert encoding("face.png", "-q", "0", "-o", "low.grain").exit_code == 0
+    assert encoding("face.png", "-q", "100", "-o", "high.grain").exit_code == 0
     assert (folder / "low.grain").stat().st_size < (folder / "high.grain").stat().st_size
     assert encoding("face.png", "--max-bytes", "150", "-o", "capped.grain").exit_code == 0
     assert (folder / "capped.grain").stat().st_size <= 150

@@ -71,7 +71,9 @@ def test_a_face_below_the_limit_is_not_written(photos: Path, faces: dict[str, np
     result = encoding("anna.png", "noise.png", "--align", "never", "--min-psnr", "15", *engine)
     assert result.exit_code == 1 and Path("anna.grain").exists() and not Path("noise.grain").exists()
     [line] = [line for line in result.stderr.splitlines() if "noise.png" in line]
-    assert line.startswith("grain-encode: noise.png: the PSNR of ") and line.endswith(" dB is below the 15 dB asked for")
+    assert line.startswith("grain-encode: noise.png: the PSNR of ") and line.endswith(
+        " dB is below the 15 dB asked for"
+    )
 
 
 def test_one_face_below_the_limit_keeps_all_of_its_picture_from_being_written(photos: Path) -> None:

@@ -130,11 +130,11 @@ def test_model_is_loaded_once_and_not_for_nothing(folder: Path, fake: FakeCodec)
 
 
 def test_options_reach_the_codec(folder: Path, fake: FakeCodec) -> None:
-    for arguments in ((), ("-q", "8"), ("--max-bytes", "300"), ("--format", "png", "-e", "3")):
+    for arguments in ((), ("-q", "0"), ("--max-bytes", "300"), ("--format", "png", "-e", "3")):
         assert encoding("wide.png", "--crop", "top", "-f", *arguments).exit_code == 0
     assert fake.calls == [
         EncodeSettings(),
-        EncodeSettings(quality=8),
+        EncodeSettings(quality=0),
         EncodeSettings(max_bytes=300),
         EncodeSettings(carrier="png", effort=3),
     ]
@@ -155,7 +155,7 @@ def test_interrupt_leaves_finished_files_only(folder: Path, fake: FakeCodec, mon
     ("run", "arguments", "text"),
     [
         (encoding, (), "Missing argument"),
-        (encoding, ("face.png", "-q", "9"), "range 1<=x<=8"),
+        (encoding, ("face.png", "-q", "101"), "101 is not in the range 0<=x<=100"),
         (encoding, ("face.png", "-q", "5", "--max-bytes", "300"), "--max-bytes contradict"),
         (encoding, ("face.png", "--max-bytes", "0"), "is not a whole number of at least 1 byte"),
         (encoding, ("face.png", "-o", "a", "-O", "b"), "-o names one file"),

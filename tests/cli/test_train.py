@@ -45,7 +45,7 @@ def test_trained_weights_encode_a_face(checkpoint: Path, folder: Path, face: np.
     assert ended.exit_code == 0, ended.output
     (weights,) = folder.glob("face-1024-*.safetensors")
     codec = load_model(str(weights), "cpu")
-    decoded = codec.decode(codec.encode(face, EncodeSettings(quality=4)))
+    decoded = codec.decode(codec.encode(face, EncodeSettings(quality=24)))
     assert np.abs(decoded.astype(int) - face).mean() < 20
 
 

@@ -32,14 +32,14 @@ from grain_codec.weights import read_model
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 SHIPPED: dict[str, dict[str, Any]] = {
-    "anna-q5.grain": {"quality": 5},
-    "carlos-q1.grain": {"quality": 1},
+    "anna-q5.grain": {"quality": 30},
+    "carlos-q1.grain": {"quality": 0},
     "ellen-300.grain": {"max_bytes": 300},
-    "mia-q8.grain": {"quality": 8},
-    "otis-q3.grain.png": {"quality": 3, "carrier": "png"},
-    "rafael-q6.grain.png": {"quality": 6, "carrier": "png"},
+    "mia-q8.grain": {"quality": 96},
+    "otis-q3.grain.png": {"quality": 18, "carrier": "png"},
+    "rafael-q6.grain.png": {"quality": 42, "carrier": "png"},
 }
-"""Files of the shipped model and the settings they are written with; the first word names the example face."""
+"""Files of the shipped model and the settings they are written with. The first word names the example face; the number is of a former scale."""
 
 CHUNKS = (
     container.Chunk(container.XMP, b"<rdf:RDF/>"),

@@ -12,6 +12,7 @@ from grain_codec.models.face1024.spec import DrawingSpec, Face1024Spec
 from grain_codec.models.grain2022.spec import Grain2022Spec
 from grain_codec.models.registry import read_spec
 from grain_codec.models.spec import Spec
+from grain_codec.settings import DEFAULT_QUALITY, MOST_QUALITY
 
 SPECS = [
     Face1024Spec(name="other", predictor_width=32),
@@ -47,16 +48,24 @@ def test_the_step_halves_every_octave():
     assert spec.detail_step(spec.steps_per_octave) == spec.detail_step(0) / 2
 
 
-def test_levels_rise_and_exist():
-    spec = Face1024Spec()
-    assert len(spec.quality_levels) == 8
-    assert list(spec.quality_levels) == sorted(set(spec.quality_levels))
-    assert spec.quality_levels[-1] < spec.fine_qualities
+@pytest.mark.parametrize("count", [2, 16, 80, 256])
+def test_qualities_lie_evenly_on_the_fine_qualities(count: int):
+    spec = Face1024Spec(fine_qualities=count, quality_levels=(0,))
+    found = [spec.fine_quality_of(quality) for quality in range(MOST_QUALITY + 1)]
+    assert (found[0], found[-1]) == (0, count - 1)
+    assert all(abs(fine - (count - 1) * quality / MOST_QUALITY) <= 0.5 for quality, fine in enumerate(found))
+    for fine in range(count):
+        assert abs(spec.quality_of(fine) - MOST_QUALITY * fine / (count - 1)) <= 0.5
 
 
-def test_the_nearest_level_of_a_fine_quality():
-    spec = Face1024Spec(quality_levels=(0, 10, 20))
-    assert [spec.nearest_level(quality) for quality in (0, 4, 6, 14, 16, 47)] == [1, 1, 2, 2, 3, 3]
+def test_a_model_of_one_fine_quality_has_it_for_every_quality():
+    spec = Grain2022Spec()
+    assert {spec.fine_quality_of(quality) for quality in (0, 50, MOST_QUALITY)} == {0}
+    assert spec.quality_of(0) == MOST_QUALITY
+
+
+def test_the_default_quality_of_the_shipped_model():
+    assert Face1024Spec().fine_quality_of(DEFAULT_QUALITY) == 24 and Face1024Spec().quality_of(24) == DEFAULT_QUALITY
 
 
 def test_the_published_sizes():

@@ -40,7 +40,7 @@ class ToySpec(Spec):
     """The family's only sizes."""
 
     family: ClassVar[str] = "toy"
-    quality_levels: ClassVar[tuple[int, ...]] = (0,)
+    fine_qualities: ClassVar[int] = 1
     name: str = "toy"
     image_size: int = 64
 

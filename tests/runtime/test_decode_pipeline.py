@@ -19,7 +19,7 @@ from grain_codec.runtime.batch_renderer import BatchRenderer
 from grain_codec.runtime.decode_pipeline import DecodePipeline
 from grain_codec.settings import EncodeSettings
 
-QUALITIES = (1, 3, 5, 8)
+QUALITIES = (0, 18, 30, 96)
 
 
 @pytest.fixture(scope="module")

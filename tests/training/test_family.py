@@ -29,7 +29,7 @@ from grain_codec.training.trainer import Trainer
 @dataclass(frozen=True)
 class ToySpec(Spec):
     family: ClassVar[str] = "toy"
-    quality_levels: ClassVar[tuple[int, ...]] = (0,)
+    fine_qualities: ClassVar[int] = 1
     name: str = "toy"
     image_size: int = 64
 

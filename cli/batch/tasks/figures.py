@@ -35,11 +35,15 @@ class Measures:
 
             figures["psnr"] = psnr(codec.decode(file, DecodeSettings(output="rescaled")), pixels)
             if self.least_psnr is not None and figures["psnr"] < self.least_psnr:
-                raise NotNearEnough(f"the PSNR of {figures['psnr']:.2f} dB is below the {self.least_psnr:g} dB asked for")
+                raise NotNearEnough(
+                    f"the PSNR of {figures['psnr']:.2f} dB is below the {self.least_psnr:g} dB asked for"
+                )
         if self.identity:
             from grain_codec.benchmarks.metrics.identity import OriginalFace
 
             figures["identity"] = distance = OriginalFace(pixels).distance(codec.decode(file))
             if self.most_distance is not None and distance > self.most_distance:
-                raise NotNearEnough(f"the identity distance of {distance:.3f} is above the {self.most_distance:g} allowed")
+                raise NotNearEnough(
+                    f"the identity distance of {distance:.3f} is above the {self.most_distance:g} allowed"
+                )
         return figures

@@ -66,11 +66,9 @@ class Face1024Encoder(Encoder[Face1024Symbols]):
 
     def _limits(self, request: FaceRequest) -> tuple[int, int]:
         """The highest fine quality and the most bytes that a request allows."""
-        levels, settings = self._spec.quality_levels, request.settings
-        if settings.quality > len(levels):
-            raise ValueError(f"quality {settings.quality} is outside 1..{len(levels)}")
+        settings = request.settings
         if settings.max_bytes is None:
-            return levels[settings.quality - 1], MOST_FILE_BYTES
+            return self._spec.fine_quality_of(settings.quality), MOST_FILE_BYTES
         return self._spec.fine_qualities - 1, settings.max_bytes
 
     def _search(self, images: Tensor, bisections: Sequence[Bisection]) -> None:

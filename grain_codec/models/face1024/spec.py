@@ -63,7 +63,7 @@ class Face1024Spec(Spec):
     steps_per_octave: int = bounded(16, 1, 255)  # Fine qualities in which the quantiser step halves.
     fine_qualities: int = bounded(80, 1, 256)  # Number of fine qualities; a file stores one of them.
     thumbnail_step_ratio: float = bounded(0.125, 1e-3, 1e3)  # Quantiser step of the thumbnail over that of the details.
-    # The fine quality of each public level 1, 2, ...
+    # Read by nothing; the specs of existing weights, and so the fingerprints in their files, hold it.
     quality_levels: tuple[int, ...] = bounded((0, 8, 14, 19, 24, 33, 47, 76), 0, 255)
     drawing: DrawingSpec | None = None  # Sizes of the prior and the fusion module; None where the model has neither.
 

@@ -26,9 +26,9 @@ class Grain2022Spec(Spec):
     mapping_layers: int = bounded(8, 0, 16)
 
     @property
-    def quality_levels(self) -> tuple[int, ...]:
+    def fine_qualities(self) -> int:
         """There is one quality."""
-        return (0,)
+        return 1
 
     @property
     def halvings(self) -> int:

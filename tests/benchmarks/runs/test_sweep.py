@@ -96,7 +96,7 @@ def test_models_of_any_kind_take_part(tmp_path: Path, files: list[FaceFile], sma
     rows = read_rows(tmp_path / "images.tsv")
     assert {row.output for row in rows} == {"fused", "rescaled"}
     assert {row.codec for row in rows} == {"grain-2022"}
-    assert {(row.kind, row.point) for row in rows} == {("cap", "900"), ("curve", "q1")}
+    assert {(row.kind, row.point) for row in rows} == {("cap", "900"), ("curve", "q100")}
 
 
 def test_codecs_are_chosen_by_name() -> None:

@@ -38,7 +38,7 @@ def test_opening_tells_what_the_header_tells(path: Path, file: bytes):
         stored = container.unpack(file)
         assert image.info == {
             "fine_quality": stored.fine_quality,
-            "quality": 5,
+            "quality": 30,
             "fingerprint": stored.fingerprint.hex(),
             "bytes": len(file),
         }

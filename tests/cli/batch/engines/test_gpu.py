@@ -129,9 +129,7 @@ def test_notices_and_refusals_are_those_of_single_conversions(
         assert replace(single, seconds=0) == replace(outcome, seconds=0)
 
 
-def test_figures_and_their_limits_are_those_of_single_conversions(
-    photographs: list[Job], small_weights: Path
-) -> None:
+def test_figures_and_their_limits_are_those_of_single_conversions(photographs: list[Job], small_weights: Path) -> None:
     for least, status in ((None, DONE), (99.0, FAILED)):
         task = EncodeTask(
             model=ModelChoice(name=str(small_weights), device="cpu"), measures=Measures(psnr=True, least_psnr=least)
