@@ -5,7 +5,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 INSTALLED_NAMES := sh tools/with_installed_names.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types format clean
+.PHONY: help setup demo test lint types format man clean
 
 help: ## Prints this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -32,6 +32,9 @@ types: setup ## Checks the types.
 format: setup ## Formats the sources and mends what ruff can mend.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+man: setup ## Writes the manual pages anew from the help of the commands.
+	$(BIN)/python tools/man_pages.py
 
 clean: ## Removes what the other targets have made.
 	rm -rf $(VENV) demo build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -23,6 +23,7 @@ from grain_codec.cli.training_options import (
 from grain_codec.errors import GrainError
 from grain_codec.settings import DEFAULT_MODEL, MOST_QUALITY
 from grain_codec.training.settings import ExportSettings, RunSettings, UnusableSettings, from_options
+from grain_codec.version import VERSION
 
 OFFICIAL_STAGES = {
     "--invRRDB": "rescaling",
@@ -55,6 +56,7 @@ class StageGroup(click.Group):
         "token_normalize_func": lambda token: token.replace("_", "-"),
     },
 )
+@click.version_option(VERSION, "-V", "--version", prog_name="grain-train")
 def main() -> None:
     """Train the networks of grain-codec on aligned faces, in four stages: rescaling, prior, fusion, finetune.
 
