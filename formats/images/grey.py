@@ -11,7 +11,7 @@ def is_grey(pixels: npt.NDArray[np.uint8]) -> bool:
 
 
 def without_colour(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """The nearest picture without colour, uint8 `[height, width, 3]`: each sample is the rounded mean of its pixel's."""
+    """The nearest picture without colour, uint8 `[height, width, 3]`: samples are the rounded means of their pixels."""
     mean = (pixels.sum(axis=2, dtype=np.uint16) + 1) // 3
     return np.repeat(mean.astype(np.uint8)[:, :, None], 3, axis=2)
 

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 import grain_codec.codec
-from grain_codec.cli import decode, encode, info
+from grain_codec.cli import bench, decode, encode, info, train, weights
 from grain_codec.codec import Codec
 from grain_codec.settings import EncodeSettings
 
@@ -120,9 +120,10 @@ def test_inputs_on_a_list(folder: Path) -> None:
     assert encoding().exit_code == 2
 
 
-@pytest.mark.parametrize("command", [encode.main, decode.main])
+@pytest.mark.parametrize("command", [bench.main, decode.main, encode.main, info.main, train.main, weights.main])
 def test_short_form_of_the_version(command: click.Command) -> None:
-    assert CliRunner().invoke(command, ["-V"]).output == CliRunner().invoke(command, ["--version"]).output != ""
+    assert CliRunner().invoke(command, ["-V"]).output == CliRunner().invoke(command, ["--version"]).output
+    assert CliRunner().invoke(command, ["-V"]).output.endswith(f" {grain_codec.version.VERSION}\n")
 
 
 def test_options_are_completed_by_the_shell() -> None:

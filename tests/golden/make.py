@@ -39,7 +39,8 @@ SHIPPED: dict[str, dict[str, Any]] = {
     "otis-q3.grain.png": {"quality": 18, "carrier": "png"},
     "rafael-q6.grain.png": {"quality": 42, "carrier": "png"},
 }
-"""Files of the shipped model and the settings they are written with. The first word names the example face; the number is of a former scale."""
+"""Files of the shipped model and the settings they are written with. The first word names the example face; what
+follows q is a number of another scale of qualities."""
 
 CHUNKS = (
     container.Chunk(container.XMP, b"<rdf:RDF/>"),

@@ -38,6 +38,8 @@ AnyConversion = Conversion[Any, Any, Any]
 def run_on_ray(jobs: Iterable[Job], conversion: AnyConversion, count: int | None) -> Generator[Outcome]:
     """Does jobs in processes of the cluster, each with a model of its own.
 
+    A run that is interrupted still gives the outcomes of the jobs that were done until then.
+
     Args:
         count: number of processes; None means one for each core of the cluster.
 
@@ -52,17 +54,31 @@ def run_on_ray(jobs: Iterable[Job], conversion: AnyConversion, count: int | None
         ledger = ray.remote(num_cpus=0)(_Ledger).options(scheduling_strategy=_this_machine(ray)).remote()
         resources = {"concurrency": workers, "num_cpus": 1, "num_gpus": _gpus(conversion)}
         rows = _dataset(ray, todo, workers).map(_Worker, fn_constructor_args=(conversion, ledger), **resources)
-        for job, row in zip(todo, rows.iter_rows(), strict=True):
-            if row["impossible"]:
-                raise RunImpossible(row["impossible"])
-            yield _as_the_user_wrote(_outcome_of(row["outcome"]), job)
+        reported = 0
+        try:
+            for job, row in zip(todo, rows.iter_rows(), strict=True):
+                if row["impossible"]:
+                    raise RunImpossible(row["impossible"])
+                reported += 1
+                yield _as_the_user_wrote(_outcome_of(row["outcome"]), job)
+        except (KeyboardInterrupt, SystemExit):
+            # Ray hands rows over in blocks, so far more may be done than was reported.
+            for number, outcome in sorted(ray.get(ledger.close.remote()).items()):
+                if number >= reported:
+                    yield _as_the_user_wrote(_outcome_of(outcome), todo[number])
+            raise
 
 
 class _Ledger:
-    """Knows which jobs have begun, so that another worker may finish them when the first one is lost."""
+    """Knows which jobs have begun, so that another worker may finish them when the first one is lost, and which ended.
+
+    Those that ended are counted where the run is interrupted.
+    """
 
     def __init__(self) -> None:
         self._begun: set[int] = set()
+        self._ended: dict[int, str] = {}
+        self._closed = False
 
     def has(self, number: int) -> bool:
         """Tells whether a job was begun."""
@@ -71,6 +87,19 @@ class _Ledger:
     def add(self, number: int) -> None:
         """Notes that a job begins."""
         self._begun.add(number)
+
+    def end(self, number: int, outcome: str) -> None:
+        """Notes the outcome of a job, as JSON."""
+        self._ended[number] = outcome
+
+    def is_closed(self) -> bool:
+        """Tells whether no more jobs may begin."""
+        return self._closed
+
+    def close(self) -> dict[int, str]:
+        """Lets no more jobs begin; returns the outcomes by the numbers of the jobs."""
+        self._closed = True
+        return self._ended
 
 
 class _Worker:
@@ -81,12 +110,17 @@ class _Worker:
 
     def __call__(self, row: Row) -> Row:
         """Does the job of a row; gives its outcome as JSON, or the reason why no file can be converted."""
+        import ray
+
         job = Job(os.fsdecode(row["source"]), os.fsdecode(row["target"]))
+        if ray.get(self._ledger.is_closed.remote()):
+            return {"outcome": "", "impossible": "the run was interrupted"}
         try:
-            outcome = self._conversion_of(row["number"], job)(job)
+            outcome = json.dumps(asdict(self._conversion_of(row["number"], job)(job)))
         except RunImpossible as error:
             return {"outcome": "", "impossible": str(error)}
-        return {"outcome": json.dumps(asdict(outcome)), "impossible": ""}
+        ray.get(self._ledger.end.remote(row["number"], outcome))
+        return {"outcome": outcome, "impossible": ""}
 
     def _conversion_of(self, number: int, job: Job) -> AnyConversion:
         """The conversion; of a job that a lost worker had begun, it may overwrite the outputs."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +54,48 @@ def test_a_lost_worker_costs_no_file_and_none_is_counted_twice(tmp_path: Path, s
     assert {name.removesuffix(".png"): path.read_bytes()[::-1] for name, path in written.items()} == contents | {
         "02": b"mine"[::-1]
     }
+
+
+SLOW = """
+import time
+
+def reverse(data, name):
+    time.sleep(0.1)
+    return Converted(data[::-1])
+"""
+
+
+@pytest.mark.slow
+def test_what_was_done_before_an_interruption_is_counted(tmp_path: Path, script_of: Callable) -> None:
+    """All but what a worker was writing at that time, and nothing that is not on disk."""
+    pytest.importorskip("ray")
+    (tmp_path / "in").mkdir()
+    for number in range(600):
+        (tmp_path / "in" / f"{number:03}.grain").write_bytes(b"face")
+    line = [sys.executable, script_of(SLOW), "-r", "in", "-O", "out", "--engine", "ray", "-j", "2", "--json"]
+    process = subprocess.Popen(
+        line,
+        cwd=tmp_path,
+        start_new_session=True,
+        # Tests that run in the background of a shell have inherited that interrupts are ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 300
+    while len(list(tmp_path.glob("out/*.png"))) < 12:
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    output, errors = process.communicate(timeout=120)
+
+    assert process.returncode == 130, errors
+    *events, summary = (json.loads(text) for text in output.splitlines())
+    written = {path.stem for path in tmp_path.glob("out/*.png")}
+    counted = {Path(event["source"]).stem for event in events}
+    assert summary["interrupted"] and summary["done"] == len(events) == len(counted)
+    assert counted <= written and len(written - counted) <= 2 and len(written) < 600
 
 
 def test_without_ray_one_line_says_what_to_install(tmp_path: Path) -> None:

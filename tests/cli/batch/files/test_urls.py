@@ -130,7 +130,11 @@ def test_objects_of_unknown_size_are_read_to_the_bound(
         read_source("memory://in/a.grain")
 
 
-def test_the_package_that_a_store_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "s3fs", None)
-    with pytest.raises(RunImpossible, match="^s3://bucket/a.grain: such URLs need s3fs: pip install s3fs$"):
-        read_source("s3://bucket/a.grain")
+@pytest.mark.parametrize(("url", "package"), [("s3://bucket/a.grain", "s3fs"), ("gs://bucket/a.grain", "gcsfs")])
+def test_the_package_that_a_store_needs_is_named(monkeypatch: pytest.MonkeyPatch, url: str, package: str) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    reason = f"^{url}: such URLs need {package}: pip install {package}$"
+    with pytest.raises(RunImpossible, match=reason):
+        read_source(url)
+    with pytest.raises(RunImpossible, match=reason):
+        plan_jobs([url], Outputs(folder="out"), NAMING)
