@@ -193,5 +193,5 @@ def test_describe_agrees_with_the_file(model: str, file: bytes, carrier: bytes):
     rows = describe(file, model)
     assert rows["model"] == "grain-2022" and rows["image"] == "64x64 RGB"
     assert rows["payload bytes"] == len(file) - container.OVERHEAD
-    assert (rows["fine quality"], rows["quality"]) == (0, 1)
+    assert (rows["fine quality"], rows["quality"]) == (0, 100)
     assert describe(carrier, model)["fingerprint"] == rows["fingerprint"]
