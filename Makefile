@@ -1,7 +1,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
+CPU_TORCH_INDEX := $(PYTHON) tools/cpu_torch_index.py
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 INSTALLED_NAMES := sh tools/with_installed_names.sh
 
 .DEFAULT_GOAL := help
@@ -42,9 +43,9 @@ clean: ## Removes what the other targets have made.
 # Each file stands for one state of .venv, and is made again when the requirements change.
 $(VENV)/main: setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(PIP_INSTALL) .
+	$(PIP_INSTALL) $$($(CPU_TORCH_INDEX)) --editable .
 	touch $@
 
 $(VENV)/development: $(VENV)/main
-	$(PIP_INSTALL) ".[test,lint]"
+	$(PIP_INSTALL) $$($(CPU_TORCH_INDEX)) --editable ".[test,lint]"
 	touch $@
