@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from grain_codec.benchmarks.report.chart import LIGHT, SERIES_COLOURS, STYLE, Chart
-from grain_codec.benchmarks.tables.cap_comparison import CapComparison, compare_at_caps, lead_of
+from grain_codec.benchmarks.tables.cap_comparison import CapComparison, compare_at_caps, leads_of
 from grain_codec.benchmarks.tables.rows import CAP, CURVE, Row, Series
 from grain_codec.benchmarks.tables.summary import (
     IDENTITY,
@@ -174,13 +174,14 @@ def _draw_rate(axes: Axes, results: Results, metric: Metric) -> dict[str, list[s
     """Draws means over the faces against bytes, and returns the tooltips of the marks.
 
     Filled marks are quality levels, hollow ones are caps. What one face in twenty is worse than is dashed, for our
-    leading series and its rival only: more dashed lines could not be told apart.
+    leading series and their rivals only: more dashed lines could not be told apart.
     """
-    lines, lead, cap_comparisons = rate_lines(results, metric), lead_of(results), compare_at_caps(results)
-    with_percentile = {cap_comparisons[-1].lead, cap_comparisons[-1].rival} if cap_comparisons else {lead}
+    lines, leads = rate_lines(results, metric), leads_of(results)
+    at_largest_cap = next(reversed(compare_at_caps(results).values()), [])
+    with_percentile = {*leads, *(comparison.rival for comparison in at_largest_cap)}
     tooltips: dict[str, list[str]] = {}
-    # What lies above is drawn last: our models, and of them the leading one.
-    for series in sorted(lines, key=lambda series: (is_ours(series), series == lead)):
+    # What lies above is drawn last: our models, and of them the leading ones.
+    for series in sorted(lines, key=lambda series: (is_ours(series), series in leads)):
         # The line joins the quality levels, or the caps of a series that has no levels.
         joined = lines[series].get(CURVE) or lines[series][CAP]
         sizes = [point.bytes for point in joined]

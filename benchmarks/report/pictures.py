@@ -1,4 +1,4 @@
-"""The faces themselves in the report: two codecs at equal bytes under a slider, beside the original."""
+"""The faces themselves in the report: each of ours and an ordinary codec's under a slider, and the original."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -23,38 +23,45 @@ class Picture:
 
 @dataclass(frozen=True)
 class FacePictures:
-    """All pictures of one face; `pair` compares our codec with an ordinary one, and may lack either."""
+    """All pictures of one face; each of `pairs` compares one of ours with an ordinary one, and may lack either."""
 
     name: str
     original: Picture | None
-    pair: Sequence[Picture]
+    pairs: Sequence[Sequence[Picture]]
     lr_image: Picture | None
     others: Sequence[Picture]
 
 
-def face_pictures(name: str, shown: Mapping[str, bytes], results: Results, comparison: CapComparison) -> FacePictures:
+def face_pictures(
+    name: str, shown: Mapping[str, bytes], results: Results, comparisons: Sequence[CapComparison]
+) -> FacePictures:
     """The pictures of a face.
 
     Args:
         name: the face's name.
-        shown: WebP bytes by "original", "LR image" or a series' label, all at the cap of `comparison`.
+        shown: WebP bytes by "original", "LR image" or a series' label, all at the cap of `comparisons`.
+        comparisons: those of all leads at one cap.
     """
+    cap = comparisons[0].cap
     made = {
         series: _picture(shown, series.label, name_of(series), f": {_figures(row)}")
         for series in results.series
-        if series.label in shown and (row := results.at_cap(comparison.cap, series).get(name))
+        if series.label in shown and (row := results.at_cap(cap, series).get(name))
     }
     ordinary = [series for series in made if not is_ours(series)]
     # The rival of the headline may have no file of this face.
-    rival = comparison.rival if comparison.rival in ordinary else next(iter(ordinary), None)
-    lead = results.at_cap(comparison.cap, comparison.lead).get(name)
+    instead = next(iter(ordinary), None)
+    compared = [(each.lead, each.rival if each.rival in ordinary else instead) for each in comparisons]
+    pairs = [[picture for series in pair if series and (picture := made.get(series))] for pair in compared]
+    shown_already = {series for pair in compared for series in pair}
+    lead = results.at_cap(cap, comparisons[0].lead).get(name)
     distance = f", {lead.lr_psnr:.2f} dB against the thumbnail" if lead and lead.lr_psnr is not None else ""
     return FacePictures(
         name,
         original=_picture(shown, ORIGINAL, ORIGINAL),
-        pair=[picture for series in (comparison.lead, rival) if series and (picture := made.get(series))],
+        pairs=[pair for pair in pairs if pair],
         lr_image=_picture(shown, LR_IMAGE, LR_IMAGE, f", 16x16{distance}: what the file holds for certain"),
-        others=[picture for series, picture in made.items() if picture and series not in (comparison.lead, rival)],
+        others=[picture for series, picture in made.items() if picture and series not in shown_already],
     )
 
 

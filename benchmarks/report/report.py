@@ -12,9 +12,9 @@ from markupsafe import Markup
 from grain_codec.benchmarks.report.chart import COLOURS, inline_svg, resource
 from grain_codec.benchmarks.report.figures import gain_chart, rate_chart, rate_lines, spread_chart
 from grain_codec.benchmarks.report.pictures import FacePictures, face_pictures
-from grain_codec.benchmarks.report.tables import best_texts, mean_text, median_text, signed
+from grain_codec.benchmarks.report.tables import best_texts, distance_texts, mean_text, median_text, signed
 from grain_codec.benchmarks.tables.anchor_comparison import AnchorComparison, compare_with_anchor
-from grain_codec.benchmarks.tables.cap_comparison import compare_at_cap, compare_at_caps, lead_of, worst_images
+from grain_codec.benchmarks.tables.cap_comparison import CapComparison, compare_at_caps, leads_of, worst_images
 from grain_codec.benchmarks.tables.rows import Row
 from grain_codec.benchmarks.tables.summary import IDENTITY, LPIPS, METRICS, PSNR, Results, is_ours, name_of, spread_of
 from grain_codec.errors import GrainError
@@ -23,11 +23,11 @@ from grain_codec.whole_files import write_whole
 WORST_BY_EACH = 2  # So many faces count as the worst by PSNR, by identity and by gain each.
 
 SECTIONS = {
+    "pictures": "The faces",
     "rate": "Distance over bytes",
     "caps": "At the caps",
     "curves": "At equal quality and equal bytes",
     "faces": "Face by face",
-    "pictures": "The faces",
     "repeat": "Repeat it",
 }
 """Titles by the name of the template and of the data in it; a section without data is left out."""
@@ -62,14 +62,15 @@ def write_report(
     results = Results(rows)
     cap_comparisons = compare_at_caps(results)
     if comparisons is None:
-        comparisons = compare_with_anchor(results, cap_comparisons[-1].rival.codec) if cap_comparisons else ()
+        at_largest_cap = next(reversed(cap_comparisons.values()), [])
+        comparisons = compare_with_anchor(results, at_largest_cap[0].rival.codec) if at_largest_cap else ()
     shown_cap = _shown_cap(results, environment)
     content = {
         "rate": {metric: chart for metric in (PSNR, LPIPS, IDENTITY) if (chart := rate_chart(results, metric))},
         "caps": results.caps,
-        "curves": comparisons,
+        "curves": comparisons if any(each.rate.delta or each.psnr.delta for each in comparisons) else (),
         "faces": cap_comparisons,
-        "pictures": _picture_groups(results, pictures or {}, shown_cap),
+        "pictures": _picture_groups(results, pictures or {}, cap_comparisons.get(shown_cap or 0, [])),
         "repeat": True,
     }
     page = _template().render(
@@ -77,7 +78,7 @@ def write_report(
         sections={name: title for name, title in SECTIONS.items() if content[name]},
         results=results,
         metrics=[metric for metric in METRICS if results.measured(metric)],
-        lead=lead_of(results),
+        leads=leads_of(results),
         shown_cap=shown_cap,
         environment=environment,
         style=Markup(_colour_rules() + resource("report.css")),
@@ -100,7 +101,7 @@ def _template() -> Template:
     )
     templates.filters |= {"name": name_of, "signed": signed, "svg": inline_svg, "digest": _digest}
     templates.tests["ours"] = is_ours
-    functions = (rate_lines, spread_chart, gain_chart, best_texts, mean_text, median_text, spread_of)
+    functions = (rate_lines, spread_chart, gain_chart, best_texts, distance_texts, mean_text, median_text, spread_of)
     templates.globals |= {function.__name__: function for function in functions}
     templates.globals["PSNR"] = PSNR
     return templates.get_template("report.html.j2")
@@ -125,14 +126,13 @@ def _shown_cap(results: Results, environment: Mapping[str, object]) -> int | Non
 
 
 def _picture_groups(
-    results: Results, pictures: Mapping[str, Mapping[str, bytes]], cap: int | None
+    results: Results, pictures: Mapping[str, Mapping[str, bytes]], comparisons: Sequence[CapComparison]
 ) -> dict[str, list[FacePictures]]:
     """The worst faces, then the chosen ones; none where there are no pictures, or nothing to compare at their cap."""
-    comparison = None if cap is None else compare_at_cap(results, cap)
-    if comparison is None:
+    if not comparisons:
         return {}
-    faces = {name: face_pictures(name, shown, results, comparison) for name, shown in pictures.items()}
-    worst = [name for name in worst_images(results, comparison.cap, WORST_BY_EACH) if name in faces]
+    faces = {name: face_pictures(name, shown, results, comparisons) for name, shown in pictures.items()}
+    worst = [name for name in worst_images(results, comparisons[0].cap, WORST_BY_EACH) if name in faces]
     groups = {
         "The worst faces": [faces[name] for name in worst],
         "Chosen faces": [face for name, face in faces.items() if name not in worst],

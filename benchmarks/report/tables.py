@@ -3,8 +3,9 @@
 import statistics
 from collections.abc import Sequence
 
+from grain_codec.benchmarks.tables.cap_comparison import CapComparison
 from grain_codec.benchmarks.tables.rows import Row
-from grain_codec.benchmarks.tables.summary import METRICS, Metric, Results, spread_of
+from grain_codec.benchmarks.tables.summary import IDENTITY, LPIPS, METRICS, Metric, Results, name_of, spread_of
 
 NOT_MEASURED = "–"
 
@@ -30,6 +31,19 @@ def best_texts(results: Results, cap: int) -> dict[Metric, str]:
         if means := [spread.mean for rows in complete if (spread := spread_of(rows, metric))]:
             best[metric] = metric.text(max(means) if metric.higher_is_nearer else min(means))
     return best
+
+
+def distance_texts(results: Results, comparison: CapComparison) -> list[str]:
+    """LPIPS and identity distance of ours and of the rival, where measured: means over the faces that both fit."""
+    ours, theirs = (results.at_cap(comparison.cap, series) for series in (comparison.lead, comparison.rival))
+    shared = [name for name in ours if name in theirs]
+    texts = []
+    for metric, title in ((LPIPS, "LPIPS"), (IDENTITY, "identity distance")):
+        means = [spread_of([rows[name] for name in shared], metric) for rows in (ours, theirs)]
+        if all(means):
+            mine, other = (metric.text(spread.mean) for spread in means if spread)
+            texts.append(f"{title} {mine} ({name_of(comparison.rival)} {other})")
+    return texts
 
 
 def signed(value: float, form: str) -> str:

@@ -40,17 +40,16 @@ class CapComparison:
         return None if self.rival_bytes is None else 1 - self.bytes / self.rival_bytes
 
 
-def lead_of(results: Results) -> Series | None:
-    """The series that the headline speaks of: our first one at the least effort, `rescaled` if there is one."""
-    ours = filter(is_ours, results.series)
-    return min(ours, key=lambda series: (series.effort or 0, series.output != "rescaled"), default=None)
+def leads_of(results: Results) -> list[Series]:
+    """The series that the headline speaks of: all that our first model draws at its least effort, `fused` first."""
+    ours = [series for series in results.series if is_ours(series)]
+    first = min(ours, key=lambda series: series.effort or 0, default=None)
+    leads = [series for series in ours if first and (series.codec, series.effort) == (first.codec, first.effort)]
+    return sorted(leads, key=lambda series: series.output != "fused")
 
 
-def compare_at_cap(results: Results, cap: int) -> CapComparison | None:
-    """Ours against the others at a cap; None where one of the two is missing."""
-    lead = lead_of(results)
-    if lead is None:
-        return None
+def compare_at_cap(results: Results, cap: int, lead: Series) -> CapComparison | None:
+    """One of ours against the ordinary codecs at a cap; None where one of the two is missing."""
     mine = results.at_cap(cap, lead)
     others = {series: results.at_cap(cap, series) for series in results.series if not is_ours(series)}
     shared = {series: [name for name in found if name in mine] for series, found in others.items()}
@@ -75,9 +74,12 @@ def compare_at_cap(results: Results, cap: int) -> CapComparison | None:
     )
 
 
-def compare_at_caps(results: Results) -> list[CapComparison]:
-    """The comparisons at all caps that allow one, in the order of the caps."""
-    return [found for cap in results.caps if (found := compare_at_cap(results, cap))]
+def compare_at_caps(results: Results) -> dict[int, list[CapComparison]]:
+    """By cap the comparisons of all leads; caps that allow none are left out."""
+    leads = leads_of(results)
+    compared = {cap: [compare_at_cap(results, cap, lead) for lead in leads] for cap in results.caps}
+    found = {cap: [comparison for comparison in members if comparison] for cap, members in compared.items()}
+    return {cap: members for cap, members in found.items() if members}
 
 
 def bytes_for(results: Results, series: Series, value: float) -> float | None:
@@ -98,7 +100,7 @@ def bytes_for(results: Results, series: Series, value: float) -> float | None:
 
 
 def worst_images(results: Results, cap: int, count: int) -> list[str]:
-    """The faces on which our codec does worst at a cap.
+    """The faces on which our codec does worst at a cap, by the first of its leads.
 
     Args:
         count: how many by each of three measures: the lowest PSNR, the farthest identity, and the least gain over the
@@ -107,7 +109,8 @@ def worst_images(results: Results, cap: int, count: int) -> list[str]:
     Returns:
         Names in that order, each once.
     """
-    lead, comparison = lead_of(results), compare_at_cap(results, cap)
+    lead = next(iter(leads_of(results)), None)
+    comparison = compare_at_cap(results, cap, lead) if lead else None
     mine = results.at_cap(cap, lead) if lead else {}
     measures = (
         {name: _psnr(row) for name, row in mine.items()},

@@ -62,8 +62,8 @@ def is_ours(series: Series) -> bool:
 
 
 def name_of(series: Series) -> str:
-    """The name of a series for readers; it leaves out `rescaled`, the usual output."""
-    return NAMES.get(series.codec) or series.label.replace(" rescaled", "")
+    """The name of a series for readers."""
+    return NAMES.get(series.codec) or series.label
 
 
 @dataclass(frozen=True)

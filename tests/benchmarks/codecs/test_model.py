@@ -46,7 +46,7 @@ def test_points_are_qualities(shipped: ModelCodec, codec: Codec, face: np.ndarra
 def test_all_outputs_and_efforts_of_other_weights(small_weights: Path, small_face: np.ndarray) -> None:
     """Of weights with several outputs those that users decode to are a line each, from the same file."""
     codec = ModelCodec(str(small_weights), "small")
-    outputs = ("rescaled", "fused")
+    outputs = ("fused", "rescaled")
     assert set(outputs) < set(load_model(str(small_weights)).outputs)
     assert codec.series == tuple(Series("small", output, 0) for output in outputs)
     assert codec.points == ("q100",)

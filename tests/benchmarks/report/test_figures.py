@@ -26,7 +26,7 @@ from grain_codec.benchmarks.report.figures import (
     spread_chart,
     write_plot,
 )
-from grain_codec.benchmarks.tables.cap_comparison import CapComparison, compare_at_cap
+from grain_codec.benchmarks.tables.cap_comparison import CapComparison, compare_at_caps
 from grain_codec.benchmarks.tables.rows import Row
 from grain_codec.benchmarks.tables.summary import LPIPS, PSNR, Metric, Results
 from grain_codec.errors import GrainError
@@ -67,17 +67,19 @@ def test_the_fifth_percentile_is_dashed_for_ours_and_its_rival(rows: list[Row]):
     (axes,) = rate_chart(Results(rows), PSNR).figure.axes
     dashed = [line for line in axes.lines if line.is_dashed()]
     looks = {series.label: look.colour for series, look in looks_of(Results(rows)).items()}
-    assert {line.get_color() for line in dashed} == {looks["face-1024 rescaled"], looks["webp"]} and len(dashed) == 2
+    ours = {looks["face-1024 fused"], looks["face-1024 rescaled"]}
+    assert {line.get_color() for line in dashed} == {*ours, looks["webp"]} and len(dashed) == 3
 
 
 def test_ours_stand_out_in_the_plot_and_in_its_legend(rows: list[Row]):
     figure = rate_chart(Results(rows), PSNR).figure
     (legend,) = figure.legends
     weights = {text.get_text().replace("\n", " "): text.get_fontweight() for text in legend.get_texts()}
-    assert weights == {"face-1024": "bold", "face-1024, effort 5": "bold", "WebP": "normal", "JPEG": "normal"}
+    ours = {f"face-1024 {picture}": "bold" for picture in ("rescaled", "fused", "rescaled, effort 5")}
+    assert weights == {**ours, "WebP": "normal", "JPEG": "normal"}
     widths = {line.get_label(): line.get_linewidth() for line in legend.get_lines()}
-    assert widths["face-1024"] > widths["WebP"]
-    assert len({(line.get_color(), line.get_marker()) for line in legend.get_lines()}) == 4
+    assert widths["face-1024\nfused"] > widths["WebP"]
+    assert len({(line.get_color(), line.get_marker()) for line in legend.get_lines()}) == 5
 
 
 def test_axes_are_named_and_bytes_are_plain_numbers(rows: list[Row]):
@@ -93,7 +95,8 @@ def test_figures_keep_inside_their_edges_however_many_codecs_there_are(rows: lis
         dataclasses.replace(row, codec=f"model-{index} prior", output="fused") for index in range(20) for row in rows
     ]
     for results in (Results(rows), Results(many)):
-        for chart in (rate_chart(results, PSNR), spread_chart(results, 400), gain_chart(compare_at_cap(results, 400))):
+        gains = map(gain_chart, compare_at_caps(results)[400])
+        for chart in (rate_chart(results, PSNR), spread_chart(results, 400), *gains):
             chart.figure.draw_without_rendering()
             left, bottom, right, top = chart.figure.get_tightbbox().extents
             width, height = chart.figure.get_size_inches()
@@ -113,10 +116,10 @@ def test_names_in_the_legend_do_not_overlap(rows: list[Row]):
 def test_every_face_has_a_ring_and_a_bar_and_a_loss_hangs_down(rows: list[Row]):
     results = Results(rows)
     rings = marks_of(spread_chart(results, 400))
-    assert len(rings) == 4 * 4 and sum("mia.jpg" in title for title in rings) == 4
+    assert len(rings) == 5 * 4 and sum("mia.jpg" in title for title in rings) == 5
     psnrs = {title: float(title.rpartition(": ")[2].removesuffix(" dB")) for title in rings}
     assert sorted(rings, key=lambda title: rings[title][0]) == sorted(rings, key=lambda title: psnrs[title])
-    (axes,) = gain_chart(compare_at_cap(results, 400)).figure.axes
+    (axes,) = gain_chart(compare_at_caps(results)[400][1]).figure.axes
     bars = [(bar.get_height(), bar.get_facecolor()) for bar in axes.patches]
     colours = [tuple(channel / 255 for channel in ImageColor.getrgb(LIGHT[name])) for name in ("bad", "series-0")]
     assert [colour[:3] for _, colour in bars] == [pytest.approx(colours[index]) for index in (0, 1, 1, 1)]
@@ -126,7 +129,7 @@ def test_every_face_has_a_ring_and_a_bar_and_a_loss_hangs_down(rows: list[Row]):
 def test_the_spread_marks_mean_and_fifth_percentile(rows: list[Row]):
     (axes,) = spread_chart(Results(rows), 400).figure.axes
     webp = [row.psnr for row in rows if row.codec == "webp" and row.kind == "cap" and row.point == "400"]
-    strokes = {line.get_linewidth(): line.get_xdata()[0] for line in axes.lines if line.get_ydata()[0] == 2 - 0.18}
+    strokes = {line.get_linewidth(): line.get_xdata()[0] for line in axes.lines if line.get_ydata()[0] == 3 - 0.18}
     assert strokes == {3.0: pytest.approx(statistics.fmean(webp)), 1.2: pytest.approx(np.percentile(webp, 5))}
     assert f"WebP: {statistics.fmean(webp):.2f} ({np.percentile(webp, 5):.2f})" in [t.get_text() for t in axes.texts]
 
@@ -134,8 +137,8 @@ def test_the_spread_marks_mean_and_fifth_percentile(rows: list[Row]):
 def test_pictures_without_any_loss_do_not_hinder_figures(rows: list[Row]):
     lossless = [dataclasses.replace(row, psnr=math.inf) for row in rows if row.codec == "webp"]
     assert marks_of(spread_chart(Results(lossless), 400)) == {}
-    assert len(marks_of(spread_chart(Results([*lossless, *(row for row in rows if row.output)]), 400))) == 8
-    comparison = compare_at_cap(Results(rows), 400)
+    assert len(marks_of(spread_chart(Results([*lossless, *(row for row in rows if row.output)]), 400))) == 12
+    comparison = compare_at_caps(Results(rows))[400][0]
     endless = CapComparison(**{**vars(comparison), "gains": {"a": -math.inf, "b": 1.0, "c": math.inf}})
     heights = [bar.get_height() for bar in gain_chart(endless).figure.axes[0].patches]
     assert all(map(math.isfinite, heights)) and heights[1] == heights[2] == 1.0

@@ -6,7 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from grain_codec.benchmarks.tables.cap_comparison import bytes_for, compare_at_cap, lead_of, worst_images
+from grain_codec.benchmarks.tables.cap_comparison import (
+    bytes_for,
+    compare_at_cap,
+    compare_at_caps,
+    leads_of,
+    worst_images,
+)
 from grain_codec.benchmarks.tables.rows import Row, Series
 from grain_codec.benchmarks.tables.summary import PSNR, Results
 
@@ -30,7 +36,7 @@ def test_the_gain_is_over_the_codec_that_fits_most_faces_and_losses_are_over_any
         *at_cap(WEBP, (24.0, 24.0, 23.0, 23.5)),
         *at_cap(AVIF, (None, None, 24.5, 20.0)),
     ]
-    comparison = compare_at_cap(Results(rows), 400)
+    comparison = compare_at_cap(Results(rows), 400, OURS)
     assert (comparison.lead, comparison.rival) == (OURS, WEBP)
     assert comparison.gain == pytest.approx((2 + 1 + 1 - 0.5) / 4)
     assert comparison.gains == pytest.approx({"anna": 2.0, "otis": 1.0, "mia": -0.5, "ellen": -0.5})
@@ -39,14 +45,14 @@ def test_the_gain_is_over_the_codec_that_fits_most_faces_and_losses_are_over_any
 
 def test_a_face_that_only_the_others_fit_counts_as_worse():
     rows = [*at_cap(OURS, (26.0, None, 24.0, None)), *at_cap(WEBP, (24.0, 24.0, 23.0, None))]
-    comparison = compare_at_cap(Results(rows), 400)
+    comparison = compare_at_cap(Results(rows), 400, OURS)
     assert comparison.missed == ("otis",)
     assert (comparison.worse, comparison.faces) == (1, 3)
 
 
 def test_a_face_that_ours_was_not_measured_on_does_not_count():
     rows = [*at_cap(OURS, (26.0, 25.0, 24.0, 23.0))[:3], *at_cap(WEBP, (24.0, 24.0, 23.0, 22.0))]
-    assert compare_at_cap(Results(rows), 400).faces == 3
+    assert compare_at_cap(Results(rows), 400, OURS).faces == 3
 
 
 def test_bytes_at_equal_psnr_lie_between_two_points_by_the_logarithm():
@@ -55,32 +61,35 @@ def test_bytes_at_equal_psnr_lie_between_two_points_by_the_logarithm():
         rows += at_cap(WEBP, (psnr,) * 4, cap, size=cap)
     needed = 400 * 2**0.5
     assert bytes_for(Results(rows), WEBP, 24.0) == pytest.approx(needed)
-    comparison = compare_at_cap(Results(rows), 400)
+    comparison = compare_at_cap(Results(rows), 400, OURS)
     assert comparison.rival_bytes == pytest.approx(needed)
     assert comparison.saving == pytest.approx(1 - 320 / needed)
 
 
 def test_a_psnr_that_was_never_reached_has_no_bytes():
     rows = [*at_cap(OURS, (30.0,) * 4), *at_cap(WEBP, (21.0,) * 4, 400), *at_cap(WEBP, (23.0,) * 4, 800, 800)]
-    comparison = compare_at_cap(Results(rows), 400)
+    comparison = compare_at_cap(Results(rows), 400, OURS)
     assert comparison.rival_bytes is None and comparison.saving is None
 
 
 def test_exact_pictures_differ_by_nothing():
     infinite = float("inf")
     rows = [*at_cap(OURS, (infinite, 25.0, 25.0, 25.0)), *at_cap(WEBP, (infinite, 24.0, 24.0, 24.0))]
-    assert compare_at_cap(Results(rows), 400).gains["anna"] == 0
+    assert compare_at_cap(Results(rows), 400, OURS).gains["anna"] == 0
 
 
 def test_there_is_no_comparison_with_one_side_alone():
-    assert compare_at_cap(Results(at_cap(WEBP, (24.0,) * 4)), 400) is None
-    assert compare_at_cap(Results(at_cap(OURS, (24.0,) * 4)), 400) is None
+    for series in (WEBP, OURS):
+        alone = Results(at_cap(series, (24.0,) * 4))
+        assert compare_at_cap(alone, 400, OURS) is None and compare_at_caps(alone) == {}
 
 
-def test_the_headline_is_about_the_least_effort_and_the_faithful_output():
-    series = [Series("face-1024", output, effort) for effort in (5, 0) for output in ("fused", "rescaled")]
+def test_the_headline_is_about_all_pictures_at_the_least_effort_and_the_natural_one_comes_first():
+    series = [Series("face-1024", output, effort) for effort in (5, 0) for output in ("rescaled", "fused")]
     rows = [row for each in (WEBP, *series) for row in at_cap(each, (24.0,) * 4)]
-    assert lead_of(Results(rows)) == OURS
+    assert leads_of(Results(rows)) == [Series("face-1024", "fused", 0), OURS]
+    (comparisons,) = compare_at_caps(Results(rows)).values()
+    assert [comparison.lead for comparison in comparisons] == leads_of(Results(rows))
 
 
 def test_the_worst_faces_are_those_far_off_in_psnr_or_identity_and_those_with_the_least_gain():
