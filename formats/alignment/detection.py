@@ -9,6 +9,7 @@ are turned by eighths of a circle, and of what is found at one place in several 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -59,31 +60,59 @@ def searches(photo: npt.NDArray[np.uint8]) -> Iterator[list[FoundFace]]:
         What each search finds, the most certain first. The same face may be found in several directions.
     """
     image = Image.fromarray(photo)
-    upright = _detect_turned(image, SMALL, 0)
+    small, large = _Copies(image, SMALL), _Copies(image, LARGE)
+    upright = _detect_turned(small, 0)
     yield _by_certainty(upright)
-    turned = [face for turn in range(1, TURNS) for face in _detect_turned(image, SMALL, turn)]
-    large = _detect_turned(image, LARGE, 0)
-    yield _by_certainty(upright + turned + large)
-    yield _by_certainty([face for turn in range(1, TURNS) for face in _detect_turned(image, LARGE, turn)])
+    turned = [face for turn in range(1, TURNS) for face in _detect_turned(small, turn)]
+    yield _by_certainty(upright + turned + _detect_turned(large, 0))
+    yield _by_certainty([face for turn in range(1, TURNS) for face in _detect_turned(large, turn)])
+
+
+class _Copies:
+    """The copies of a photo of one size, in all directions; only two are resampled, the others turned by quarters."""
+
+    def __init__(self, photo: Image.Image, side: int):
+        """`side` is the longer one of the copies; a smaller photo is not enlarged."""
+        self._photo = photo
+        scale = min(1.0, side / max(photo.size))
+        self._width, self._height = (max(1, round(length * scale)) for length in photo.size)
+
+    @cached_property
+    def upright(self) -> Image.Image:
+        """The copy that is not turned."""
+        size = (self._width, self._height)
+        return self._photo.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+
+    @cached_property
+    def _diagonal(self) -> Image.Image:
+        return self.upright.rotate(360 / TURNS, Image.Resampling.BILINEAR, expand=True)
+
+    @property
+    def reduction(self) -> tuple[float, float]:
+        """Pixels of the photo in one of a copy that is not turned, across and down."""
+        return self._photo.width / self._width, self._photo.height / self._height
+
+    def turned(self, turn: int) -> Image.Image:
+        """The copy that is turned by so many eighths, counter-clockwise."""
+        quarters, eighths = divmod(turn, TURNS // 4)
+        copy = self._diagonal if eighths else self.upright
+        return copy.rotate(90 * quarters, expand=True)
 
 
 def _by_certainty(found: list[FoundFace]) -> list[FoundFace]:
     return sorted(found, key=lambda face: -face.score)
 
 
-def _detect_turned(photo: Image.Image, side: int, turn: int) -> list[FoundFace]:
-    """The faces that stand upright in a copy of the photo that is turned by so many eighths, counter-clockwise."""
-    scale = min(1.0, side / max(photo.size))
-    size = (max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
-    view = photo.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
-    turned = view.rotate(360 / TURNS * turn, Image.Resampling.BILINEAR, expand=True) if turn else view
+def _detect_turned(copies: _Copies, turn: int) -> list[FoundFace]:
+    """The faces that stand upright in the copy that is turned by so many eighths, in pixels of the photo."""
+    upright, turned = copies.upright, copies.turned(turn)
     # Turning keeps the middle in the middle; a point goes back the other way, since y points down.
     middle = complex(turned.width, turned.height) / 2
     back = complex(math.cos(2 * math.pi * turn / TURNS), math.sin(2 * math.pi * turn / TURNS))
-    across, down = photo.width / view.width, photo.height / view.height
+    across, down = copies.reduction
     faces: list[FoundFace] = []
     for score, points in sorted(_upright_faces(np.asarray(turned)), key=lambda found: -found[0]):
-        here = (points - middle) * back + complex(view.width, view.height) / 2
+        here = (points - middle) * back + complex(upright.width, upright.height) / 2
         first, second, _, right, left = (complex(point.real * across, point.imag * down) for point in here)
         face = FoundFace(score, *ffhq_square(first, second, (right + left) / 2))
         # The network names each face several times.
