@@ -19,6 +19,8 @@ _SHARPNESS = -0.75  # torch's parameter of the cubic kernel (Keys 1981).
 
 def enlarged(x: Tensor, factor: int) -> Tensor:
     """`F.interpolate(..., mode="bicubic")` of `[B, C, H, W]` to `factor` times the size, by a convolution."""
+    if factor == 1:
+        return x
     batch, channels, height, width = x.shape
     taps = x.new_tensor(_taps(factor))
     kernel = (taps[:, None, :, None] * taps[None, :, None, :]).reshape(factor * factor, 1, *[2 * REACH + 1] * 2)

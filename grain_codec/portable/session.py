@@ -64,6 +64,8 @@ class OnnxNetworks:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = ERRORS_ALONE
         options.intra_op_num_threads = _threads(self._model)
+        # Most processes draw one face. An arena keeps the memory of maps that no later map fits in.
+        options.enable_cpu_mem_arena = options.enable_mem_pattern = False
         options.add_external_initializers_from_files_in_memory([WEIGHTS], [weights], [len(weights)])
         try:
             session = onnxruntime.InferenceSession(_read(path), options, providers=["CPUExecutionProvider"])

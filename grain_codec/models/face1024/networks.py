@@ -21,6 +21,10 @@ MARGIN = 2
 the squares over which the fusion makes the picture agree with the view."""
 
 
+EXPORTED_BANDS = 8
+"""Bands of the generator's last level in a graph: its maps then take less memory than those of the level below."""
+
+
 class Face1024(ReciprocalNetworks):
     """The networks of face-1024."""
 
@@ -58,8 +62,13 @@ class Face1024(ReciprocalNetworks):
         return enlarged_pixels(self._draw_small(thumbnail, details, step, output), self.spec.image_size)
 
     def prepare_export(self) -> None:
-        """See `ReciprocalNetworks.prepare_export`: ONNX cannot take the bits of an integer for a float."""
+        """See `ReciprocalNetworks.prepare_export`: ONNX cannot take the bits of an integer for a float.
+
+        A graph draws in bands, because devices without torch are often those with little memory.
+        """
         self._step_bits = self._step_bits.view(torch.float32)
+        if "prior" in self:
+            self.prior.generator.bands = EXPORTED_BANDS
 
     def _draw_small(self, thumbnail_levels: Tensor, detail_levels: Tensor, step: Tensor, output: str) -> Tensor:
         """A picture at the size of the view or of the drawing modules, not clamped; the rest is interpolation."""

@@ -8,6 +8,7 @@ The layers add noise, of which they make texture. Every face sees the stored noi
 marks at the same pixels of all faces would be seen.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -16,6 +17,9 @@ from torch import Tensor, nn
 from grain_codec.models.blocks import store_channels_last
 from grain_codec.ops.haar import inverse_haar
 from grain_codec.ops.modulated_convolution import separable_modulated_convolution
+
+HALO = 1
+"""Rows of its map that a band of the last level reads beyond its own, for both of the level's 3x3 convolutions."""
 
 
 class StyledLayer(nn.Module):
@@ -38,12 +42,12 @@ class StyledLayer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels_out))
         self.register_buffer("noise", torch.zeros(1, 1, size, size))
 
-    def forward(self, x: Tensor, code: Tensor, noise_corners: Tensor) -> Tensor:
-        """`[N, I, T, T]`, codes `[N, W]` and corners in the noise, int64 `[N, 2]` -> `[N, O, T, T]`."""
-        noise = self._noise_from(noise_corners, x.shape[-1]).to(x.dtype)
+    def forward(self, x: Tensor, code: Tensor, noise: Tensor) -> Tensor:
+        """`[N, I, T, T]`, codes `[N, W]` and noise `[N, 1, T, T]` -> `[N, O, T, T]`."""
+        noise = noise.to(x.dtype)
         return separable_modulated_convolution(x, self.style(code), self.depthwise, self.pointwise, self.bias, noise)
 
-    def _noise_from(self, corners: Tensor, side: int) -> Tensor:
+    def noise_from(self, corners: Tensor, side: int) -> Tensor:
         """Squares of the noise, which goes on from its first row after its last, `[N, 1, side, side]`."""
         size = self.noise.shape[-1]
         steps = torch.arange(side, device=corners.device)
@@ -52,7 +56,14 @@ class StyledLayer(nn.Module):
 
 
 class Generator(nn.Module):
-    """Feature maps and style codes -> pictures; the file's docstring describes it."""
+    """Feature maps and style codes -> pictures; the file's docstring describes it.
+
+    Attributes:
+        bands: in how many bands of rows the last level is drawn, one after the other. More of them change nothing but
+            the memory that its maps take, by far the most of all.
+    """
+
+    bands = 1
 
     def __init__(self, widths: tuple[int, ...], code_width: int, map_size: int):
         """`widths` are the channels of the feature map at `map_size` pixels and at each doubling after it."""
@@ -80,13 +91,39 @@ class Generator(nn.Module):
             `[N, 3, P, P]`, about [0, 1] and not clamped, P = T << number of levels + 1, and the feature maps of each
             level.
         """
-        features = []
-        for level, scaling in enumerate(self.scalings):
-            x = inverse_haar(x * scaling(code)[:, :, None, None])
-            x = self.layers[2 * level](x, code, noise_corners)
-            x = self.layers[2 * level + 1](x, code, noise_corners)
+        features: list[Tensor] = []
+        last = len(self.scalings) - 1
+        for level in range(last):
+            x = self._level(level, x, code, self._noises(level, noise_corners, 2 * x.shape[-1]))
             features.append(x)
-        return inverse_haar(self.leave(x * self.last_scaling(code)[:, :, None, None])), features
+        noises = self._noises(last, noise_corners, 2 * x.shape[-1])
+        ends = [x.shape[-2] * band // self.bands for band in range(self.bands + 1)]
+        bands = [self._band(x, code, noises, first, end) for first, end in pairwise(ends)]
+        picture, finest = (parts[0] if len(parts) == 1 else torch.cat(parts, 2) for parts in zip(*bands))
+        return picture, [*features, finest]
+
+    def _noises(self, level: int, corners: Tensor, side: int) -> list[Tensor]:
+        """The noise of both layers of a level, each `[N, 1, side, side]`."""
+        return [self.layers[2 * level + layer].noise_from(corners, side) for layer in (0, 1)]
+
+    def _level(self, level: int, x: Tensor, code: Tensor, noises: Sequence[Tensor]) -> Tensor:
+        """A level's feature map `[N, O, 2 H, 2 W]` from that of the level below, `[N, C, H, W]`."""
+        x = inverse_haar(x * self.scalings[level](code)[:, :, None, None])
+        for layer, noise in enumerate(noises):
+            x = self.layers[2 * level + layer](x, code, noise)
+        return x
+
+    def _band(self, x: Tensor, code: Tensor, noises: Sequence[Tensor], first: int, end: int) -> tuple[Tensor, Tensor]:
+        """What the rows `first` to `end` of `x` become: rows of the picture, and of the last level's map."""
+        rows = x.shape[-2]
+        # All bands read equally many rows: a runtime then draws each in the memory of the one before.
+        read = min(-(-rows // self.bands) + 2 * HALO, rows)
+        top = min(max(first - HALO, 0), rows - read)
+        parts = [noise[:, :, 2 * top : 2 * (top + read)] for noise in noises]
+        x = self._level(len(self.scalings) - 1, x[:, :, top : top + read], code, parts)
+        drawn = inverse_haar(self.leave(x * self.last_scaling(code)[:, :, None, None]))
+        above, below = first - top, end - top
+        return drawn[:, :, 4 * above : 4 * below], x[:, :, 2 * above : 2 * below]
 
 
 def _scaling(code_width: int, channels: int) -> nn.Linear:

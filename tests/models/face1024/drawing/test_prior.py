@@ -38,9 +38,18 @@ def test_the_picture_depends_on_view_quality_place_and_noise(prior: Prior, view,
 
 def test_noise_begins_where_it_is_told_to_and_goes_on_after_its_end(prior: Prior):
     layer = prior.generator.layers[2]
-    noise = layer._noise_from(torch.tensor([[0, 0], [3, 30]]), layer.noise.shape[-1])
+    noise = layer.noise_from(torch.tensor([[0, 0], [3, 30]]), layer.noise.shape[-1])
     assert torch.equal(noise[:1], layer.noise)
     assert torch.equal(noise[1:], layer.noise.roll((-3 * 4, -30 * 4), (2, 3)))
+
+
+def test_in_bands_the_picture_and_the_maps_are_the_same(prior: Prior, view, step):
+    shift = torch.tensor([[0, 0], [5, 11]])
+    picture, maps = prior(*prior.predict(view, step), shift)
+    prior.generator.bands = 3  # Which does not divide the rows.
+    in_bands, maps_in_bands = prior(*prior.predict(view, step), shift)
+    for whole, joined in zip([picture, *maps], [in_bands, *maps_in_bands], strict=True):
+        torch.testing.assert_close(joined, whole, atol=1e-5, rtol=1e-5)
 
 
 def test_predictions_stay_near_what_the_generator_uses_whatever_the_network_says(prior: Prior, view, step):
