@@ -10,6 +10,7 @@ marks at the same pixels of all faces would be seen.
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -104,7 +105,8 @@ class Generator(nn.Module):
 
     def _noises(self, level: int, corners: Tensor, side: int) -> list[Tensor]:
         """The noise of both layers of a level, each `[N, 1, side, side]`."""
-        return [self.layers[2 * level + layer].noise_from(corners, side) for layer in (0, 1)]
+        layers = (cast(StyledLayer, self.layers[2 * level + layer]) for layer in (0, 1))
+        return [layer.noise_from(corners, side) for layer in layers]
 
     def _level(self, level: int, x: Tensor, code: Tensor, noises: Sequence[Tensor]) -> Tensor:
         """A level's feature map `[N, O, 2 H, 2 W]` from that of the level below, `[N, C, H, W]`."""
