@@ -50,7 +50,7 @@ A killed run goes on when it is started again. Exit codes: 0 all done, 1 failed,
               help="State dict of LPIPS on AlexNet, or of its shift-tolerant successor.")  # fmt: skip
 @click.option("--anchor", metavar="NAME", default="webp", show_default=True, help="What the others are compared with.")
 @click.option("--curves/--no-curves", default=True, help="Measure whole curves beside the caps.  [default: curves]")
-@click.option("--quick", is_flag=True, help="Four faces, fewer sizes and points: a first look.")
+@click.option("--quick", is_flag=True, help="Four faces, two caps, no VVC, fewer points: a first look.")
 @click.option("--device", default="cpu", show_default=True, help="That models run on: auto, cpu, cuda or cuda:N.")
 @click.option("-j", "--jobs", metavar="N", type=click.IntRange(min=1), help="Processes.  [default: all cores]")
 @click.option("-f", "--force", is_flag=True, help="Start anew where the folder holds another run.")
@@ -116,7 +116,9 @@ def _prepared(
     if not faces:
         raise GrainError(f"no face of {plan.size} pixels a side in this folder")
     if plan.quick:
-        warnings.append(f"Quick run: {len(faces)} faces at most, fewer sizes and curve points, less encoder effort.")
+        warnings.append(
+            f"Quick run: {len(faces)} faces at most, fewer caps, sizes and curve points, less effort of other codecs."
+        )
     return plan, faces, [*warnings, *(f"Left out: {line}" for line in left_out)]
 
 

@@ -19,7 +19,9 @@ CURVE_QUALITIES = (0, 10, 20, 30, 45, 60, 80, 100)  # The points of the curves.
 class ModelCodec:
     """A model of this package, as a `FaceCodec`."""
 
-    def __init__(self, model: str, name: str, efforts: tuple[int, ...] = (0,), device: str = "cpu"):
+    def __init__(
+        self, model: str, name: str, efforts: tuple[int, ...] = (0,), device: str = "cpu", quick: bool = False
+    ):
         """Loads the model and runs it once, so that the first face is timed like all others.
 
         Args:
@@ -27,6 +29,7 @@ class ModelCodec:
             name: the model's name in the results.
             efforts: the efforts of the search; all of them are measured.
             device: as `load_model` takes it.
+            quick: measures every third quality of the curve.
 
         Raises:
             WrongModel: there is no such model, or it is not usable.
@@ -40,7 +43,7 @@ class ModelCodec:
         self.series = tuple(Series(name, output, effort) for effort in self.efforts for output in self.outputs)
         # A model with fewer fine qualities has fewer points.
         distinct = {spec.fine_quality_of(quality): quality for quality in CURVE_QUALITIES}
-        self.points = tuple(f"q{quality}" for quality in distinct.values())
+        self.points = tuple(f"q{quality}" for quality in list(distinct.values())[:: 3 if quick else 1])
         self.settings = (
             f"weights {spec.name} {weights.fingerprint.hex()}, on {device}: outputs {', '.join(self.outputs)}, "
             f"effort {', '.join(map(str, self.efforts))}. Payload bytes: without the .grain header and checksum. "

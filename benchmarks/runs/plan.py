@@ -23,7 +23,9 @@ DEFAULT_CAPS = (200, 384, 484, 768)
 RUNGS = (120, 200, 300, 484, 768, 1536)
 """Caps of the ordinary codecs' curves; where they are among a run's caps nothing is encoded twice."""
 
+QUICK_CAPS = (200, 484)
 QUICK_RUNGS = (150, 300, 484, 1024)
+SLOW_CODECS = (Vvc.name, VvcImplied.name)  # A quick run measures them only where they are asked for.
 QUICK_FACES = 4
 
 
@@ -90,14 +92,14 @@ def complete(asked: Plan, sources: tuple[str, ...]) -> tuple[Plan, list[str]]:
     Raises:
         GrainError: a codec, model or metric is unknown or cannot be had here.
     """
-    codecs, warnings = choose_codecs(asked.codecs)
+    codecs, warnings = choose_codecs(asked.codecs, asked.quick)
     shipped = (DEFAULT_MODEL,) if not asked.codecs or DEFAULT_MODEL in asked.codecs else ()
     models, size = choose_models((*shipped, *sources))
     plan = replace(
         asked,
         codecs=codecs,
         models=models,
-        caps=tuple(sorted(set(asked.caps or DEFAULT_CAPS))),
+        caps=tuple(sorted(set(asked.caps or (QUICK_CAPS if asked.quick else DEFAULT_CAPS)))),
         rungs=QUICK_RUNGS if asked.quick else RUNGS,
         efforts=tuple(sorted(set(asked.efforts or (DEFAULT_EFFORT,)))),
         metrics=choose_metrics(asked.metrics, asked.lpips_weights, asked.quick),
@@ -120,14 +122,15 @@ def make_codec(plan: Plan, name: str) -> FaceCodec:
     from grain_codec.benchmarks.codecs.model import ModelCodec
 
     [source] = [model.source for model in plan.models if model.name == name]
-    return ModelCodec(source, name, plan.efforts, plan.device)
+    return ModelCodec(source, name, plan.efforts, plan.device, plan.quick)
 
 
-def choose_codecs(asked: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
+def choose_codecs(asked: tuple[str, ...], quick: bool = False) -> tuple[tuple[str, ...], list[str]]:
     """The ordinary codecs and placeholders of a run, and a warning for each whose package is missing.
 
     Args:
         asked: names; empty for all that there are.
+        quick: leaves the slow ones out of all that there are.
 
     Raises:
         GrainError: a name is unknown.
@@ -138,7 +141,7 @@ def choose_codecs(asked: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
             raise GrainError(f"unknown codec {name!r}; there are {', '.join(CODECS)}")
     available, warnings = [], []
     for name in CODECS[:-1]:
-        if asked and name not in asked:
+        if name not in asked if asked else quick and name in SLOW_CODECS:
             continue
         try:
             make_codec(Plan(()), name)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from grain_codec.benchmarks.runs.faces import FaceFile, usable_faces
-from grain_codec.benchmarks.runs.plan import Plan, choose_codecs, choose_models, make_codec
+from grain_codec.benchmarks.runs.plan import Plan, choose_codecs, choose_models, complete, make_codec
 from grain_codec.benchmarks.runs.sweep import Progress, Workers, sweep, unfinished
 from grain_codec.benchmarks.runs.task import Description, Outcome
 from grain_codec.benchmarks.tables.rows import CAP, Row, Series, read_rows, write_rows
@@ -105,6 +105,17 @@ def test_codecs_are_chosen_by_name() -> None:
     with pytest.raises(GrainError, match="unknown codec 'gif'; there are bicubic16"):
         choose_codecs(("gif",))
     assert all(make_codec(PLAN, name).name == name for name in names)
+
+
+def test_a_quick_run_measures_less_unless_it_is_asked_to():
+    quick, _ = complete(Plan((), caps=(), quick=True), ())
+    whole, _ = complete(Plan((), caps=()), ())
+    assert not {"vvc", "vvc-implied"} & set(quick.names) and set(quick.names) <= set(whole.names)
+    assert quick.caps == (200, 484) and set(quick.caps) < set(whole.caps)
+    points = [make_codec(plan, "face-1024").points for plan in (quick, whole)]
+    assert points == [("q1", "q4", "q7"), tuple(f"q{quality}" for quality in range(1, 9))]
+    asked, _ = complete(Plan(("webp",), caps=(300,), quick=True), ())
+    assert asked.caps == (300,)
 
 
 def test_models_that_are_not_there_are_refused() -> None:
