@@ -68,7 +68,7 @@ def export_whole(model: ModelFile, folder: Path, licence: str, force: bool = Fal
         yield _write(folder / file_name(model, picture), graph, metadata_of(model, picture, licence), force)
         _halve(graph)
         yield _write(folder / file_name(model, half), graph, metadata_of(model, half, licence), force)
-    yield _write_tables(model, folder, licence, force)
+    yield write_tables(model, folder, licence, force)
 
 
 def export_bare(model: ModelFile, licence: str, force: bool = False) -> Iterator[Path]:
@@ -81,6 +81,18 @@ def export_bare(model: ModelFile, licence: str, force: bool = False) -> Iterator
         _halve(graph)
         _leave_out(graph, model, output)
         yield _write(path, graph, metadata_of(model, Picture(output), licence), force)
+
+
+def write_tables(model: ModelFile, folder: Path, licence: str, force: bool = False) -> Path:
+    """Writes the tensors of whole numbers, which entropy coder and LR image depend on, as a safetensors file.
+
+    Returns its path. Raises OSError, also where the file exists and `force` is not given.
+    """
+    tables = {name: tensor for name, tensor in model.tensors.items() if np.issubdtype(tensor.dtype, np.integer)}
+    path = folder / f"{model.spec.name}-{model.fingerprint.hex()}-tables.safetensors"
+    metadata = metadata_of(model, Picture("tables"), licence)
+    write_whole(path, tensors_as_bytes(tables, metadata), force)
+    return path
 
 
 class _Drawing(nn.Module):
@@ -187,13 +199,4 @@ def _write(path: Path, graph: ModelProto, metadata: dict[str, str], force: bool)
     graph.producer_name, graph.producer_version = "grain-codec", VERSION
     helper.set_model_props(graph, metadata)
     write_whole(path, graph.SerializeToString(deterministic=True), force)
-    return path
-
-
-def _write_tables(model: ModelFile, folder: Path, licence: str, force: bool) -> Path:
-    """Writes the tensors of whole numbers, which entropy coder and LR image depend on, as a safetensors file."""
-    tables = {name: tensor for name, tensor in model.tensors.items() if np.issubdtype(tensor.dtype, np.integer)}
-    path = folder / f"{model.spec.name}-{model.fingerprint.hex()}-tables.safetensors"
-    metadata = metadata_of(model, Picture("tables"), licence)
-    write_whole(path, tensors_as_bytes(tables, metadata), force)
     return path
