@@ -1,4 +1,4 @@
-"""What the viewer downloads is what its list says, and gives every graph the bytes in which it looks for its weights."""
+"""What the viewer downloads is what its list says, and gives every graph the bytes of its weights."""
 
 from __future__ import annotations
 
