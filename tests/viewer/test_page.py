@@ -294,7 +294,7 @@ def test_the_camera_finds_a_code(server: Server, code: Image.Image, face_file: b
 
 
 def test_without_webassembly_the_lr_image_is_shown(server: Server, face_path: Path, face_file: bytes, tmp_path: Path):
-    browser = Browser(tmp_path / "profile", "--js-flags=--noexpose-wasm")
+    browser = Browser(tmp_path / "profile", "--js-flags=--jitless")  # Then V8 has no WebAssembly.
     try:
         page = Page(browser, server.url)
         assert "no WebAssembly" in page.wait_for_problem()
