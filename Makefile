@@ -6,7 +6,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 INSTALLED_NAMES := sh tools/with_installed_names.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types format man clean
+.PHONY: help setup demo viewer test lint types format man clean
 
 help: ## Prints this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -16,6 +16,12 @@ demo: $(VENV)/main ## Sets up what the main job needs and codes the example face
 	$(BIN)/grain-encode examples/*.jpg --max-bytes 300 -O demo/encoded --force
 	$(BIN)/grain-decode demo/encoded/*.grain -O demo/decoded --force
 	$(BIN)/python -m grain_codec.benchmarks.demo examples demo/encoded demo/decoded demo/contact-sheet.png
+
+viewer: $(VENV)/main ## Builds the viewer, a web page that shows faces, into viewer/dist; needs node.
+	rm -rf viewer/dist
+	$(BIN)/python tools/viewer_networks.py viewer/dist/networks
+	npm --prefix viewer ci --ignore-scripts --no-audit --no-fund
+	npm --prefix viewer run build
 
 setup: $(VENV)/development ## Makes .venv with all that the other targets need.
 
@@ -38,7 +44,7 @@ man: setup ## Writes the manual pages anew from the help of the commands.
 	$(BIN)/python tools/man_pages.py
 
 clean: ## Removes what the other targets have made.
-	rm -rf $(VENV) demo build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo build dist viewer/dist viewer/node_modules *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # Each file stands for one state of .venv, and is made again when the requirements change.
 $(VENV)/main: setup.cfg constraints.txt

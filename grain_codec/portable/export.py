@@ -1,4 +1,4 @@
-"""The decoder's networks as ONNX files, and the integer tables of its entropy coder, for programs without torch.
+"""The decoder's networks as ONNX files, for programs without torch.
 
 The export knows no family of models: it traces `ReciprocalNetworks.draw_records`. `graphs.py` describes the files.
 Needs the extra "onnx".
@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.numpy import save as tensors_as_bytes
 from torch import Tensor, nn
 
 from grain_codec.errors import GrainError, install_command
@@ -35,6 +34,7 @@ from grain_codec.portable.graphs import (
     left_out,
     metadata_of,
 )
+from grain_codec.portable.tables import write_tables
 from grain_codec.version import VERSION
 from grain_codec.weights import ModelFile, load_networks
 from grain_codec.whole_files import write_whole
@@ -68,7 +68,7 @@ def export_whole(model: ModelFile, folder: Path, licence: str, force: bool = Fal
         yield _write(folder / file_name(model, picture), graph, metadata_of(model, picture, licence), force)
         _halve(graph)
         yield _write(folder / file_name(model, half), graph, metadata_of(model, half, licence), force)
-    yield _write_tables(model, folder, licence, force)
+    yield write_tables(model, folder, licence, force)
 
 
 def export_bare(model: ModelFile, licence: str, force: bool = False) -> Iterator[Path]:
@@ -187,13 +187,4 @@ def _write(path: Path, graph: ModelProto, metadata: dict[str, str], force: bool)
     graph.producer_name, graph.producer_version = "grain-codec", VERSION
     helper.set_model_props(graph, metadata)
     write_whole(path, graph.SerializeToString(deterministic=True), force)
-    return path
-
-
-def _write_tables(model: ModelFile, folder: Path, licence: str, force: bool) -> Path:
-    """Writes the tensors of whole numbers, which entropy coder and LR image depend on, as a safetensors file."""
-    tables = {name: tensor for name, tensor in model.tensors.items() if np.issubdtype(tensor.dtype, np.integer)}
-    path = folder / f"{model.spec.name}-{model.fingerprint.hex()}-tables.safetensors"
-    metadata = metadata_of(model, Picture("tables"), licence)
-    write_whole(path, tensors_as_bytes(tables, metadata), force)
     return path
