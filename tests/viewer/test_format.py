@@ -93,6 +93,7 @@ class Readers:
             "lrImage": portable.digest_of_pixels(self.files.lr_image(face)),
             "thumbnail": portable.digest_of_pixels(thumbnail),
             "symbols": portable.digest_of_symbols(symbols),
+            "grey": face.grey,
             "chunks": [[f"{chunk.tag:02x}", chunk.content.hex()] for chunk in face.chunks],
         }
 
@@ -153,9 +154,10 @@ def random_faces(readers: Readers, count: int) -> Iterator[FaceFile]:
             continue
         carrier = str(rng.choice(["grain", "png", "text"], p=[0.4, 0.5, 0.1]))
         settings = EncodeSettings(carrier="png" if carrier == "png" else "grain")
-        data = files.write(symbols, payload, settings)
+        grey = bool(rng.integers(2))
+        data = files.write(symbols, payload, settings, grey)
         if carrier != "text" or len(base45.b45encode(data)) <= qr_carrier.MOST_TEXT:
-            yield FaceFile(symbols, payload, carrier, (), data)
+            yield FaceFile(symbols, payload, carrier, (), grey, data)
             count -= 1
 
 

@@ -34,11 +34,12 @@ export class Networks {
     return new Networks(sessions, model.side);
   }
 
-  /** The picture of a face's record, RGBA, rows from the top. */
-  async draw(symbols: Int32Array, picture: PictureName): Promise<ImageData> {
+  /** The picture of a face's record, RGBA, rows from the top; without colour where `grey`. */
+  async draw(symbols: Int32Array, picture: PictureName, grey: boolean): Promise<ImageData> {
     const session = this.sessions.get(picture) as ort.InferenceSession;
     const { picture: drawn } = await session.run({ symbols: new ort.Tensor("int32", symbols, [1, symbols.length]) });
-    const pixels = withAlpha(drawn?.data as Uint8Array);
+    const samples = drawn?.data as Uint8Array;
+    const pixels = withAlpha(grey ? withoutColour(samples) : samples);
     return new ImageData(pixels, this.side, this.side);
   }
 }
@@ -71,6 +72,16 @@ function gather(weights: Uint8Array, parts: [number, number][]): Uint8Array {
     position += length;
   }
   return gathered;
+}
+
+/** The rounded mean of each pixel in place of its samples, as grain_codec.formats.images.grey has it. */
+function withoutColour(samples: Uint8Array): Uint8Array {
+  const grey = new Uint8Array(samples.length);
+  for (let at = 0; at < samples.length; at += 3) {
+    const sum = (samples[at] as number) + (samples[at + 1] as number) + (samples[at + 2] as number);
+    grey.fill(Math.floor((sum + 1) / 3), at, at + 3);
+  }
+  return grey;
 }
 
 /** RGB samples as the opaque RGBA that canvases take. */

@@ -52,9 +52,9 @@ class Decoder {
     }
   }
 
-  async draw(symbols: Int32Array, picture: PictureName): Promise<ImageData> {
+  async draw({ symbols, grey }: Pick<Face, "symbols" | "grey">, picture: PictureName): Promise<ImageData> {
     requireWebAssembly();
-    const drawn = await (await (this.networks as Promise<Networks>)).draw(symbols, picture);
+    const drawn = await (await (this.networks as Promise<Networks>)).draw(symbols, picture, grey);
     return transfer(drawn, [drawn.data.buffer]);
   }
 }

@@ -16,7 +16,7 @@ test("the CRC-32 of the digits is the one that everyone states", () => {
 
 test("the examples of the specification are read", () => {
   const plain = Uint8Array.from([...HEADER, ...FACE, 0x33, 0x2e, 0x34]);
-  const stored = { fineQuality: 22, fingerprint: "a1b2c3", payload: Uint8Array.from(FACE), chunks: [] };
+  const stored = { fineQuality: 22, fingerprint: "a1b2c3", payload: Uint8Array.from(FACE), chunks: [], grey: false };
   assert.deepEqual(unpack(plain), stored);
   const exif = Uint8Array.from([...WITH_CHUNKS, 4, ...FACE, 2, 2, 0x49, 0x49, 0x4c, 0x7e, 0x1e]);
   assert.deepEqual(unpack(exif), { ...stored, chunks: [{ tag: "02", data: Uint8Array.of(0x49, 0x49) }] });
@@ -52,5 +52,5 @@ test("the version goes with the length of the payload", () => {
 });
 
 test("any other flag is refused", () => {
-  assert.throws(() => unpack(file(...HEADER.slice(0, 4), 0x12, ...HEADER.slice(5))), /flags 0010/);
+  assert.throws(() => unpack(file(...HEADER.slice(0, 4), 0x14, ...HEADER.slice(5))), /flags 0100/);
 });

@@ -13,6 +13,7 @@ const MOST_SHORT_PAYLOAD = 768;
 const MOST_CHUNK_BYTES = 1 << 20;
 const MOST_LEB128_BYTES = 4;
 const CHUNKS_FOLLOW = 1;
+export const GREY_FACE = 2;
 const HEADER_BYTES = MAGIC.length + PARAMETER_BYTES;
 export const TRAILER_BYTES = 3;
 const OVERHEAD = HEADER_BYTES + TRAILER_BYTES;
@@ -32,6 +33,8 @@ export interface StoredFace {
   payload: Uint8Array;
   /** In ascending order of tags. */
   chunks: Chunk[];
+  /** The photograph had no colour. */
+  grey: boolean;
 }
 
 /** Reads a .grain file, and refuses all bytes that the encoder does not write. */
@@ -42,12 +45,14 @@ export function unpack(data: Uint8Array): StoredFace {
     throw new UnreadableFile("the file is damaged or cut short: its checksum does not fit its content");
   }
   const reader = new Reader(content.subarray(HEADER_BYTES));
-  const payload = reader.take(flags ? reader.leb128() : reader.rest.length, MOST_PAYLOAD);
+  const chunked = Boolean(flags & CHUNKS_FOLLOW);
+  const payload = reader.take(chunked ? reader.leb128() : reader.rest.length, MOST_PAYLOAD);
   if (payload.at(-1) === 0) throw new UnreadableFile("the payload ends in a zero byte, which no encoder writes");
   if (version !== (payload.length > MOST_SHORT_PAYLOAD ? LONG_VERSION : SHORT_VERSION)) {
     throw new UnreadableFile(`a payload of ${payload.length} bytes does not go with format version ${version}`);
   }
-  return { fineQuality, fingerprint, payload, chunks: flags ? readChunks(reader) : [] };
+  const chunks = chunked ? readChunks(reader) : [];
+  return { fineQuality, fingerprint, payload, chunks, grey: Boolean(flags & GREY_FACE) };
 }
 
 function readHeader(data: Uint8Array): Parameters {
@@ -58,8 +63,8 @@ function readHeader(data: Uint8Array): Parameters {
     throw new UnreadableFile(`the file ends after ${data.length} bytes; every .grain file has at least ${OVERHEAD}`);
   }
   // Version and flags are checked before the checksum, because another version may have another checksum.
-  const parameters = readParameters(data.subarray(MAGIC.length, HEADER_BYTES), CHUNKS_FOLLOW);
-  const most = parameters.flags ? MOST_FILE : OVERHEAD + MOST_PAYLOAD;
+  const parameters = readParameters(data.subarray(MAGIC.length, HEADER_BYTES), CHUNKS_FOLLOW | GREY_FACE);
+  const most = parameters.flags & CHUNKS_FOLLOW ? MOST_FILE : OVERHEAD + MOST_PAYLOAD;
   if (data.length > most) {
     throw new UnreadableFile(`the file has ${data.length} bytes; one of its kind has at most ${most}`);
   }

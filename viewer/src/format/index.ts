@@ -1,7 +1,7 @@
 /** Files of face-1024, from their bytes to the symbols that the networks draw. */
 import { faceInText } from "./base45.ts";
 import { equal } from "./bytes.ts";
-import { type Chunk, type StoredFace, unpack } from "./container.ts";
+import { type Chunk, GREY_FACE, type StoredFace, unpack } from "./container.ts";
 import { OtherWeights, UnreadableFile } from "./errors.ts";
 import { embed, extract, tailLength } from "./lr-image.ts";
 import { unpackCarrier } from "./png-carrier.ts";
@@ -34,6 +34,8 @@ export interface Face {
   symbols: Int32Array;
   /** EXIF, XMP and the like, by tag in two hexadecimal digits. */
   chunks: Chunk[];
+  /** The photograph had no colour, and the face is drawn without any. */
+  grey: boolean;
 }
 
 /**
@@ -56,9 +58,10 @@ function readContainer(file: Uint8Array, carrier: Face["carrier"], tables: Table
 function readCarrier(file: Uint8Array, tables: Tables): Face {
   const { parameters, pixels, tail, chunks } = unpackCarrier(file);
   if (!parameters) throw new UnreadableFile("the PNG has lost the chunk that names its quality");
-  const { fineQuality, fingerprint } = parameters;
+  const { fineQuality, fingerprint, flags } = parameters;
   checkFingerprint(fingerprint, tables);
-  const face = decode({ fineQuality, fingerprint, payload: extract(pixels, tail), chunks }, "png", file.length, tables);
+  const stored = { fineQuality, fingerprint, payload: extract(pixels, tail), chunks, grey: Boolean(flags & GREY_FACE) };
+  const face = decode(stored, "png", file.length, tables);
   if (!equal(face.lrImage, pixels)) {
     throw new UnreadableFile("the LR image was altered, or is of another quality or model");
   }
@@ -73,7 +76,7 @@ function checkFingerprint(fingerprint: string, tables: Tables): void {
 }
 
 function decode(stored: StoredFace, carrier: Face["carrier"], fileBytes: number, tables: Tables): Face {
-  const { payload, fineQuality, fingerprint, chunks } = stored;
+  const { payload, fineQuality, fingerprint, chunks, grey } = stored;
   const symbols = decodeSymbols(payload, fineQuality, tables);
   const thumbnail = drawThumbnail(thumbnailLevels(symbols, tables.sizes), fineQuality, tables);
   return {
@@ -87,5 +90,6 @@ function decode(stored: StoredFace, carrier: Face["carrier"], fileBytes: number,
     thumbnail,
     symbols,
     chunks,
+    grey,
   };
 }

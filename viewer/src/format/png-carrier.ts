@@ -1,6 +1,6 @@
 /** The PNG of 16x16 pixels that holds a face; formats/png_carrier.py specifies it. */
 import { equal, toLatin1 } from "./bytes.ts";
-import { type Chunk, EXIF, MOST_PAYLOAD, TRAILER_BYTES, XMP } from "./container.ts";
+import { type Chunk, EXIF, GREY_FACE, MOST_PAYLOAD, TRAILER_BYTES, XMP } from "./container.ts";
 import { checksum } from "./crc32.ts";
 import { UnreadableFile } from "./errors.ts";
 import { LONG_VERSION, PARAMETER_BYTES, type Parameters, readParameters } from "./parameters.ts";
@@ -45,7 +45,7 @@ export function unpackCarrier(data: Uint8Array): Carrier {
 function readPrivate(content: Uint8Array): Parameters {
   const tailBytes = content.length - PARAMETER_BYTES - TRAILER_BYTES;
   // The version is checked before the length, because a later version may have a longer chunk.
-  const parameters = content.length < PARAMETER_BYTES ? null : readParameters(content, 0);
+  const parameters = content.length < PARAMETER_BYTES ? null : readParameters(content, GREY_FACE);
   const hasTail = tailBytes > 0 && tailBytes < MOST_PAYLOAD;
   if (!parameters || !(parameters.version === LONG_VERSION ? hasTail : tailBytes === 0)) {
     throw new UnreadableFile(`the private chunk has ${content.length} bytes, which no version of it has`);

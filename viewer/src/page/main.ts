@@ -46,7 +46,7 @@ function enqueue(name: string, read: () => Promise<Face>): void {
 }
 
 async function show(name: string, face: Face, description: ModelDescription): Promise<void> {
-  const view = new FaceView(name, face, description, async (picture) => (await decoder).draw(face.symbols, picture));
+  const view = new FaceView(name, face, description, async (picture) => (await decoder).draw(face, picture));
   views.push(view);
   if (views.length > MOST_FACES) views.shift()?.remove();
   view.onChoice((picture) => void view.show(picture).catch((error: unknown) => complain(error, name)));
