@@ -238,7 +238,8 @@ def test_the_worst_faces_come_first(rows: list[Row], pictures: dict, tmp_path: P
     ]
     shown = {"easy5": pictures["anna.jpg"]} | pictures
     page = Page(write_report([*rows, *easy], {"picture_cap": 200}, tmp_path, shown).read_text())
-    order = [page.text.rindex(text) for text in ("The worst faces", "anna.jpg", "Chosen faces", "easy5")]
+    start = page.text.rindex("The worst faces")
+    order = [page.text.index(text, start) for text in ("The worst faces", "anna.jpg", "Chosen faces", "easy5")]
     assert order == sorted(order)
 
 

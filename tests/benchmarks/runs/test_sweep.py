@@ -113,7 +113,7 @@ def test_a_quick_run_measures_less_unless_it_is_asked_to():
     assert not {"vvc", "vvc-implied"} & set(quick.names) and set(quick.names) <= set(whole.names)
     assert quick.caps == (200, 484) and set(quick.caps) < set(whole.caps)
     points = [make_codec(plan, "face-1024").points for plan in (quick, whole)]
-    assert points == [("q1", "q4", "q7"), tuple(f"q{quality}" for quality in range(1, 9))]
+    assert points[0] == points[1][::3] and len(points[1]) > len(points[0]) > 1
     asked, _ = complete(Plan(("webp",), caps=(300,), quick=True), ())
     assert asked.caps == (300,)
 
