@@ -40,12 +40,12 @@ def crops(pixels: Pixels, caption: str) -> list[Tile]:
 
 
 def rows_of(name: str, pixels: Pixels, max_bytes: int, codecs: Sequence[FaceCodec]) -> list[list[Tile]]:
-    """A row of crops of the original, and one of each codec's best file; the last output where it has several."""
+    """A row of crops of the original, and one of each codec's best file; the first output where it has several."""
     rows = [crops(pixels, name)]
     for codec in codecs:
         coded = codec.best_under(pixels, max_bytes)
         if coded:
-            rows.append(crops(coded[-1].pixels, f"{coded[-1].series.output or codec.name}, {len(coded[-1].data)} B"))
+            rows.append(crops(coded[0].pixels, f"{coded[0].series.output or codec.name}, {len(coded[0].data)} B"))
     return rows
 
 

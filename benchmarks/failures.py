@@ -26,16 +26,16 @@ class Figures:
     """The distances of a decoded face to its original."""
 
     name: str
-    psnr: float  # The PSNR of the first output, in dB.
-    # The identity distance of the last output to the original; None where no face is found in the original.
+    psnr: float  # The PSNR of the last output, the nearest picture, in dB.
+    # The identity distance of the first output, the natural picture; None where no face is found in the original.
     identity: float | None
 
 
 def figures_of(name: str, original: Pixels, coded: Sequence[Coded]) -> Figures:
     """The figures of a face uint8 `[S, S, 3]` and of the pictures that a model drew of it."""
     face = identity.OriginalFace(original)
-    distance = face.distance(coded[-1].pixels) if face.found else None
-    return Figures(name, psnr(coded[0].pixels, original), distance)
+    distance = face.distance(coded[0].pixels) if face.found else None
+    return Figures(name, psnr(coded[-1].pixels, original), distance)
 
 
 def worst(figures: Sequence[Figures], count: int) -> list[Figures]:
@@ -48,8 +48,8 @@ def worst(figures: Sequence[Figures], count: int) -> list[Figures]:
 def tiles_of(figures: Figures, original: Pixels, coded: Sequence[Coded], webp: Sequence[Coded]) -> list[Tile]:
     """The tiles of one face: the original, the LR image, every output and WebP."""
     captions = [f"{each.series.output}, {len(each.data)} bytes" for each in coded]
-    captions[0] += f", {figures.psnr:.1f} dB"
-    captions[-1] += ", no face found" if figures.identity is None else f", identity {figures.identity:.2f}"
+    captions[-1] += f", {figures.psnr:.1f} dB"
+    captions[0] += ", no face found" if figures.identity is None else f", identity {figures.identity:.2f}"
     lr_image = [Tile(each.low_resolution, "LR image") for each in coded[:1] if each.low_resolution is not None]
     outputs = [Tile(each.pixels, caption) for each, caption in zip(coded, captions)]
     webps = [Tile(each.pixels, f"WebP, {len(each.data)} bytes") for each in webp]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from grain_codec.cli.exits import RunImpossible
-from grain_codec.cli.options import all_of
+from grain_codec.cli.options import Command, all_of
 
 if TYPE_CHECKING:
     from grain_codec.cli.batch.tasks.figures import Measures
-
-Command = Callable[..., Any]
 
 
 def figure_options(command: Command) -> Command:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from grain_codec.cli.exits import RunImpossible
-from grain_codec.cli.options import all_of
+from grain_codec.cli.options import Command, all_of
 from grain_codec.settings import CARRIERS, MOST_QR_VERSION
 
 if TYPE_CHECKING:
     from grain_codec.cli.batch.tasks.encode import QrPicture
 
 FORMATS = (*CARRIERS, "qr")  # The choices of --format.
-
-Command = Callable[..., Any]
 
 
 def qr_options(command: Command) -> Command:

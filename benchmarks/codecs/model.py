@@ -11,7 +11,7 @@ from grain_codec.codec import Pixels, load_model
 from grain_codec.errors import TooLarge
 from grain_codec.settings import DecodeSettings, EncodeSettings
 
-COMPARED = ("fused", "rescaled")  # The outputs that users decode to; `prior` is an intermediate result.
+COMPARED = ("fused", "rescaled")  # What users decode to, the natural picture first; `prior` is an intermediate result.
 
 CURVE_QUALITIES = (0, 10, 20, 30, 45, 60, 80, 100)  # The points of the curves.
 

@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from grain_codec.benchmarks.crops import PLACES, SIDE, crops, main
+from grain_codec.benchmarks.codecs.model import ModelCodec
+from grain_codec.benchmarks.crops import PLACES, SIDE, crops, main, rows_of
 from grain_codec.formats.images.contact_sheet import CAPTION
 
 
@@ -21,6 +22,12 @@ def test_crops_are_cut_at_full_size_around_their_places() -> None:
     for tile, (middle_row, middle_column) in zip(tiles, PLACES.values()):
         assert tile.pixels.shape == (SIDE, SIDE, 3)
         assert tile.pixels[SIDE // 2, SIDE // 2].tolist() == [middle_row // 4, middle_column // 4, 0]
+
+
+@pytest.mark.slow
+def test_of_a_model_the_natural_picture_is_shown(face: np.ndarray) -> None:
+    original, decoded = rows_of("anna", face, 300, [ModelCodec("face-1024", "face-1024")])
+    assert original[0].caption == "anna" and decoded[0].caption.startswith("fused, ")
 
 
 @pytest.mark.slow

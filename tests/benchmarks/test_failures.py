@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from grain_codec.benchmarks.failures import Figures, main, worst
+from grain_codec.benchmarks.codecs.face_codec import Coded
+from grain_codec.benchmarks.failures import Figures, figures_of, main, tiles_of, worst
+from grain_codec.benchmarks.tables.rows import Series
 from grain_codec.formats.images.contact_sheet import CAPTION, SIDE, Tile, contact_sheet
 
 
@@ -23,6 +25,16 @@ def test_the_worst_by_psnr_come_first_then_those_that_are_least_the_same_person(
     ]
     assert [face.name for face in worst(faces, 1)] == ["farther", "far"]
     assert [face.name for face in worst(faces, 2)] == ["farther", "far", "another person", "near"]
+
+
+def test_the_natural_picture_tells_the_person_and_the_nearest_one_the_error(faces: dict[str, np.ndarray]) -> None:
+    pytest.importorskip("dlib")
+    drawn = {"fused": faces["anna"], "rescaled": faces["anna"] ^ 1}
+    coded = [Coded(Series("face-1024", name), b"face", each, "", None, 0.0, 0.0) for name, each in drawn.items()]
+    figures = figures_of("anna", faces["anna"], coded)
+    assert figures.identity == 0 and figures.psnr == pytest.approx(48.13, abs=0.01)
+    captions = [tile.caption for tile in tiles_of(figures, faces["anna"], coded, [])]
+    assert captions == ["anna", "fused, 4 bytes, identity 0.00", "rescaled, 4 bytes, 48.1 dB"]
 
 
 def test_tiles_lie_in_rows_under_their_captions_and_small_ones_show_their_pixels() -> None:
