@@ -117,7 +117,8 @@ def _prepared(
         raise GrainError(f"no face of {plan.size} pixels a side in this folder")
     if plan.quick:
         warnings.append(
-            f"Quick run: {len(faces)} faces at most, fewer caps, sizes and curve points, less effort of other codecs."
+            f"Quick run: {len(faces)} faces at most, fewer caps, sizes and curve points, less effort of other codecs, "
+            "and VVC, the strongest, only where it is asked for."
         )
     return plan, faces, [*warnings, *(f"Left out: {line}" for line in left_out)]
 
